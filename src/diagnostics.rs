@@ -223,12 +223,12 @@ struct EventQueue {
 impl Probe {
     fn new(upstream: &Arc<dyn Upstream>, app: &AppId) -> Self {
         let events = Arc::new(EventQueue::default());
-        let tell = events.clone();
+        let emit = events.clone();
         let key = upstream.open(
             app,
             Arc::new(move |outcome| {
-                tell.outcome.lock().push(outcome);
-                tell.more.notify_one();
+                emit.outcome.lock().push(outcome);
+                emit.more.notify_one();
             }),
         );
         let upstream = upstream.clone();

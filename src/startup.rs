@@ -97,8 +97,8 @@ pub async fn start_with(config: Config, tables: Tables, clock: Clock) -> Result<
     let metrics = Arc::new(metrics);
     let webhooks = Arc::new(Webhooks::start(&config.webhook, clock, metrics.clone())?);
     let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
-    let told = (&metrics, &webhooks, &shortages);
-    let upstreams = start_upstreams(&config, &tables, told, clock, &tasks, &shutdown).await?;
+    let emitted = (&metrics, &webhooks, &shortages);
+    let upstreams = start_upstreams(&config, &tables, emitted, clock, &tasks, &shutdown).await?;
     let guard = shutdown.clone().drop_guard();
     let upstream = (upstreams.upstream, upstreams.driver.clone(), upstreams.redis);
     let server = Server::new(

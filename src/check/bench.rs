@@ -95,10 +95,10 @@ impl Bench {
     pub(super) fn feed(&mut self, input: Input) {
         let mut out = Vec::new();
         self.session.step(self.now, input, &mut out);
-        self.absorb(out);
+        self.apply_effects(out);
     }
 
-    pub(super) fn absorb(&mut self, effects: Vec<Effect>) {
+    pub(super) fn apply_effects(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
                 Effect::Rtm { request, call } => {

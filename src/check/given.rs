@@ -58,7 +58,7 @@ impl Bench {
             answered,
             &mut effects,
         );
-        self.absorb(effects);
+        self.apply_effects(effects);
         Ok(())
     }
 }

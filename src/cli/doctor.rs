@@ -42,7 +42,7 @@ pub fn run(args: &DoctorArgs) -> Exit {
         Ok(runtime) => runtime,
         Err(error) => return error.print(),
     };
-    match runtime.block_on(ask(&admin, args.app.as_deref())) {
+    match runtime.block_on(request(&admin, args.app.as_deref())) {
         Ok(findings) => {
             let all_ok = findings.iter().all(|finding| finding.ok);
             data(
@@ -61,7 +61,7 @@ pub fn run(args: &DoctorArgs) -> Exit {
     }
 }
 
-async fn ask(admin: &AdminClient, app: Option<&str>) -> anyhow::Result<Vec<Finding>> {
+async fn request(admin: &AdminClient, app: Option<&str>) -> anyhow::Result<Vec<Finding>> {
     let answer = admin.send(Method::POST, &with_app("/doctor", app), PATIENCE).await?;
     if answer.status != StatusCode::OK {
         bail!("{}", answer.text().trim());

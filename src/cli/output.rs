@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_is_gone_changes_no_exit() {
+    fn a_closed_reader_changes_no_exit_code() {
         let end = |kind: ErrorKind, exit| {
             let failed = Some(kind.into());
             Data { failed }.end(exit)

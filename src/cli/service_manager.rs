@@ -30,7 +30,7 @@ impl ServiceManager {
 
     /// Reports that all addresses are open.
     pub fn ready(&self) {
-        self.tell("READY=1\nSTATUS=serving");
+        self.emit("READY=1\nSTATUS=serving");
     }
 
     /// Reports the beginning of a reload. [`ready`](Self::ready) ends it.
@@ -38,13 +38,13 @@ impl ServiceManager {
         // systemd matches the time with that of its request.
         #[cfg(unix)]
         if let Ok(now) = sd_notify::NotifyState::monotonic_usec_now() {
-            self.tell(&format!("RELOADING=1\n{now}\nSTATUS=reloading"));
+            self.emit(&format!("RELOADING=1\n{now}\nSTATUS=reloading"));
         }
     }
 
     /// Reports the beginning of the end.
     pub fn stopping(&self) {
-        self.tell("STOPPING=1\nSTATUS=draining");
+        self.emit("STOPPING=1\nSTATUS=draining");
     }
 
     /// Sends signs of life as often as `WatchdogSec` requires, forever. They come from the runtime that serves clients.
@@ -53,12 +53,12 @@ impl ServiceManager {
             let mut every = tokio::time::interval((interval / 2).max(Duration::from_millis(1)));
             loop {
                 every.tick().await;
-                self.tell("WATCHDOG=1");
+                self.emit("WATCHDOG=1");
             }
         }
     }
 
-    fn tell(&self, state: &str) {
+    fn emit(&self, state: &str) {
         if let Some(queue) = &self.queue {
             // A manager that does not read needs no further states.
             let _ = queue.try_send(state.to_owned());

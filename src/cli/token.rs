@@ -14,11 +14,11 @@ use crate::cli::secret::certificate;
 #[command(after_help = HELP)]
 pub struct TokenArgs {
     #[command(subcommand)]
-    what: What,
+    what: TokenCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum TokenCommand {
     /// Decode and verify a token
     Verify(verify::VerifyArgs),
     /// Create a token
@@ -27,8 +27,8 @@ enum What {
 
 pub fn run(args: &TokenArgs) -> Exit {
     match &args.what {
-        What::Verify(args) => verify::run(args),
-        What::Mint(args) => mint::run(args),
+        TokenCommand::Verify(args) => verify::run(args),
+        TokenCommand::Mint(args) => mint::run(args),
     }
 }
 

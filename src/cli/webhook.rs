@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::webhook::signature::{Given, verify};
+use crate::webhook::signature::{SuppliedSignatures, verify};
 
 use crate::cli::Exit;
 use crate::cli::exit::HELP;
@@ -21,11 +21,11 @@ const LONGEST: u64 = 16 * 1024 * 1024;
 #[command(after_help = HELP)]
 pub struct WebhookArgs {
     #[command(subcommand)]
-    what: What,
+    what: WebhookCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum WebhookCommand {
     /// Verify the signature of a notification on standard input
     Verify(VerifyArgs),
 }
@@ -45,7 +45,7 @@ struct VerifyArgs {
 }
 
 pub fn run(args: &WebhookArgs) -> Exit {
-    let What::Verify(args) = &args.what;
+    let WebhookCommand::Verify(args) = &args.what;
     let secret = match read(&args.secret_file) {
         Ok(secret) => secret,
         Err(error) => return error.print(),
@@ -55,7 +55,7 @@ pub fn run(args: &WebhookArgs) -> Exit {
         print_error(format_args!("cannot read standard input: {error}"), None);
         return Exit::BadInput;
     }
-    let given = Given {
+    let given = SuppliedSignatures {
         v1: args.signature.as_deref(),
         v2: args.signature_v2.as_deref(),
     };

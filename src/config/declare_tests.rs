@@ -31,9 +31,9 @@ fn all_keys_are_declared() {
         _ => line,
     });
     let text: Vec<&str> = uncommented.collect();
-    let mut asked = requested_keys(&Config::source("example", text.join("\n")), |root| config(root, &FILES));
+    let mut requested = requested_keys(&Config::source("example", text.join("\n")), |root| config(root, &FILES));
     // Read only to be rejected.
-    asked.retain(|key| !key.ends_with(".certificate") || key == "tls.certificate");
+    requested.retain(|key| !key.ends_with(".certificate") || key == "tls.certificate");
     let mut declared = BTreeSet::new();
     for section in Config::sections() {
         let name = if section.repeated {
@@ -44,7 +44,7 @@ fn all_keys_are_declared() {
         declared.insert(section.name.to_owned());
         declared.extend(section.keys.iter().map(|key| format!("{name}.{}", key.name)));
     }
-    assert_eq!(declared, asked);
+    assert_eq!(declared, requested);
     let entries = Config::default().entries();
     assert!(entries.len() > 80, "{}", entries.len());
 }
@@ -108,7 +108,7 @@ fn errors_name_the_variable() {
 }
 
 #[test]
-fn a_reload_knows_what_has_changed() {
+fn a_reload_lists_changed_keys() {
     let of = |text: &str| parse(text).expect(text);
     let changed = |old: &str, new: &str| -> Vec<String> {
         let changes = of(old).changes(&of(new)).into_iter();

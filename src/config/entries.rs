@@ -16,9 +16,9 @@ use tables::diagnostics::Span;
 
 /// Places of the keys that are set, by dotted name.
 #[derive(Clone, Default)]
-pub struct Given(BTreeMap<String, Span>);
+pub struct KeyPositions(BTreeMap<String, Span>);
 
-impl Given {
+impl KeyPositions {
     /// Notes the keys of a section.
     pub(super) fn note(&mut self, section: &str, keys: &BTreeMap<&'static str, Span>) {
         let keys = keys
@@ -34,9 +34,9 @@ impl Given {
 }
 
 /// Prints nothing of it, so that equal configs print alike.
-impl fmt::Debug for Given {
+impl fmt::Debug for KeyPositions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Given")
+        f.write_str("KeyPositions")
     }
 }
 

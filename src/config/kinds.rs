@@ -306,9 +306,9 @@ impl<T: Display, E: Display> Kind for ParsedList<T, E> {
 }
 
 /// Any text.
-pub struct Words;
+pub struct StringList;
 
-impl Kind for Words {
+impl Kind for StringList {
     type Value = Text;
 
     fn read(&self, table: &mut Table<'_>, key: &str, _: &dyn Files) -> Option<Text> {

@@ -37,7 +37,7 @@ mod webhook;
 
 pub use declare::{Change, KeySpec, SectionSpec, Shown};
 pub use document::{example, json_schema, reference};
-pub use entries::{Changed, Entry, Given};
+pub use entries::{Changed, Entry, KeyPositions};
 pub use files::{DiskFiles, Files};
 pub use log::{Accounts, Log};
 pub use redis::Redis;
@@ -98,7 +98,7 @@ pub struct Config {
     /// `[[sunset]]`: times at which logins are refused.
     pub sunsets: Vec<Sunset>,
     /// Places of the keys that are set.
-    pub given: Given,
+    pub given: KeyPositions,
 }
 
 impl Config {

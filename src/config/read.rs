@@ -13,7 +13,7 @@ use crate::config::tls::tls;
 use crate::config::upstream::{agent, apps, auth, embedded, needs_secret};
 use crate::config::webhook::webhook;
 use crate::config::{
-    Admin, Config, Discovery, DiskFiles, Drain, Files, Given, Invite, Limits, Listen, Log, Mailbox, Policy,
+    Admin, Config, Discovery, DiskFiles, Drain, Files, Invite, KeyPositions, Limits, Listen, Log, Mailbox, Policy,
     RecordConfig, Rest, Session, Upstream,
 };
 use rtm::value::Text;
@@ -51,7 +51,7 @@ impl Config {
     pub fn load_addresses(path: &Path) -> Result<Self, Diags> {
         let files = DiskFiles::beside(path);
         read(&source_at(path)?, |mut root| {
-            let mut given = Given::default();
+            let mut given = KeyPositions::default();
             let mut sections = Sections {
                 files: &files,
                 given: &mut given,
@@ -95,7 +95,7 @@ fn source_at(path: &Path) -> Result<Arc<Source>, Diags> {
 
 /// Builds the config; invalid keys get defaults, and [`read`] then returns errors only.
 pub(super) fn config(mut root: Table<'_>, files: &dyn Files) -> Config {
-    let mut given = Given::default();
+    let mut given = KeyPositions::default();
     let mut sections = Sections {
         files,
         given: &mut given,
@@ -127,7 +127,7 @@ pub(super) fn config(mut root: Table<'_>, files: &dyn Files) -> Config {
         webhook: sections.read(&mut root, "webhook", webhook),
         log: sections.read(&mut root, "log", Log::read),
         admin: sections.read(&mut root, "admin", admin),
-        given: Given::default(),
+        given: KeyPositions::default(),
     };
     root.finish();
     config.given = given;
@@ -137,7 +137,7 @@ pub(super) fn config(mut root: Table<'_>, files: &dyn Files) -> Config {
 /// Reader of sections, which notes where keys are set.
 struct Sections<'s> {
     files: &'s dyn Files,
-    given: &'s mut Given,
+    given: &'s mut KeyPositions,
 }
 
 impl Sections<'_> {

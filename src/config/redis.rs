@@ -8,7 +8,7 @@ use secrecy::SecretString;
 
 use crate::config::Files;
 use crate::config::declare::{Kind, Reader, Section, quoted, section};
-use crate::config::kinds::{Bool, Int, Maybe, SecretFile, Time, Words};
+use crate::config::kinds::{Bool, Int, Maybe, SecretFile, StringList, Time};
 use crate::config::sections::{MS, SECOND, secret_of};
 use crate::config::values::{file_text, secret_file, value};
 use rtm::schema;
@@ -34,7 +34,7 @@ section! {
         ca as "ca_file": Option<String> = None, example "\"redis-ca.pem\""
             => Maybe(SecretFile { read: ca, content: String::clone }), Restart;
         /// User of the access control list. Default: the default user.
-        user: Option<Text> = None, example "\"sigbridge\"" => Maybe(Words), Restart;
+        user: Option<Text> = None, example "\"sigbridge\"" => Maybe(StringList), Restart;
         /// File with the password. Default: the environment variable SIGBRIDGE_REDIS_PASSWORD.
         password as "password_file": Option<SecretString> = None, example "\"redis.password\""
             => secret_of(secret_file), Restart;

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::config::Files;
 use crate::config::declare::{Reader, Section, section};
-use crate::config::kinds::{Maybe, Words};
+use crate::config::kinds::{Maybe, StringList};
 use crate::config::values::file_text_or;
 use rtm::value::Text;
 use tables::diagnostics::Diag;
@@ -127,9 +127,9 @@ section! {
     pub struct TlsKeys("tls") derives() {
         /// Certificate of the server, followed by the intermediate certificates. `sigbridge dev-cert` creates one for
         /// development.
-        certificate: Option<Text> = None, example "\"cert.pem\"" => Maybe(Words), Reload;
+        certificate: Option<Text> = None, example "\"cert.pem\"" => Maybe(StringList), Reload;
         /// Private key of the certificate.
-        key: Option<Text> = None, example "\"key.pem\"" => Maybe(Words), Reload;
+        key: Option<Text> = None, example "\"key.pem\"" => Maybe(StringList), Reload;
     }
 }
 

@@ -84,7 +84,7 @@ fn uses(tables: &Tables, found: &Resolved, used: &Used) -> bool {
             let other = other.and_then(|(_, other)| tables.row_named(other));
             served(&found.row) || other.is_some_and(|other| used.for_oneself.contains(&other) && served(&other))
         }
-        RowKind::Event(_) => used.told.iter().any(|(_, of)| *of == found.row),
+        RowKind::Event(_) => used.emitted.iter().any(|(_, of)| *of == found.row),
         RowKind::Result => result_is_used(tables, row, used),
     }
 }
@@ -97,8 +97,8 @@ fn result_is_used(tables: &Tables, row: &Row, used: &Used) -> bool {
     if names.is_empty() {
         return used.succeeded.iter().any(is_near);
     }
-    let told = |(sig, of): &(usize, usize)| is_near(of) && names.contains(&tables.signatures[*sig].name);
-    used.told.iter().any(told)
+    let emitted = |(sig, of): &(usize, usize)| is_near(of) && names.contains(&tables.signatures[*sig].name);
+    used.emitted.iter().any(emitted)
 }
 
 /// Returns `peer` for `peer.send`.

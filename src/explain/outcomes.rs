@@ -99,12 +99,12 @@ fn event(context: &Context<'_>, row: &Row, emission: &Emission, known: &Known) -
             .collect(),
         each: emission.each.as_ref().map(|each| show::expr(each, row)),
         last: emission.list.map(|list| list.last),
-        told: told(context, emission),
+        emitted: emitted(context, emission),
     }
 }
 
 /// Describes the form of an event on the wire.
-fn told(context: &Context<'_>, emission: &Emission) -> String {
+fn emitted(context: &Context<'_>, emission: &Emission) -> String {
     if context.wire.documented {
         return "a notification with this name".into();
     }

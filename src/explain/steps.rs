@@ -10,7 +10,7 @@ use tables::row::{CallTemplate, Expect, Handling, Row, RtmStep, Step, StepKind};
 
 use crate::explain::context::Context;
 use crate::explain::show;
-use crate::explain::view::{CallView, RtmView, Shown, StepEffect, StepView};
+use crate::explain::view::{CallView, ExprView, RtmView, StepEffect, StepView};
 use protocol::known_names::Known;
 
 /// Explains the steps, in order.
@@ -22,8 +22,8 @@ pub(super) fn explain(context: &Context<'_>, row: &Row, known: &Known) -> Vec<St
 }
 
 /// Formats an expression and its value, if known.
-pub(super) fn shown(of: &Expr, row: &Row, known: &Known) -> Shown {
-    Shown {
+pub(super) fn shown(of: &Expr, row: &Row, known: &Known) -> ExprView {
+    ExprView {
         path: show::expr(of, row),
         value: known.value(of),
     }
@@ -32,11 +32,11 @@ pub(super) fn shown(of: &Expr, row: &Row, known: &Known) -> Shown {
 /// Formats an RTM call with its arguments.
 pub(super) fn call(template: &CallTemplate, row: &Row, known: &Known) -> CallView {
     let fields = template.kind.fields();
-    let mut args: Vec<(&'static str, Shown)> = Vec::new();
+    let mut args: Vec<(&'static str, ExprView)> = Vec::new();
     for (field, arg) in fields.iter().zip(&template.args) {
         let shown = match arg {
             Some(expr) => shown(expr, row, known),
-            None => Shown {
+            None => ExprView {
                 path: "the number of the invitation".into(),
                 value: None,
             },

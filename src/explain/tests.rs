@@ -182,7 +182,7 @@ fn values_out_of_json_and_conditions_that_are_known() {
 }
 
 #[test]
-fn a_row_inside_a_row_knows_what_it_is_given() {
+fn a_row_inside_a_row_reads_its_arguments() {
     let frame = r#"["call2",["channel_join",1,{"line":"l","name":"room"}]]"#;
     insta::assert_snapshot!(lines(frame, None, &["in silence", "channelID <-", "channelId <-"]), @r#"
         channelID <- name = "room"
@@ -301,7 +301,7 @@ fn errors_say_what_was_expected() {
 }
 
 #[test]
-fn what_clients_cut_is_shown_as_it_arrives() {
+fn texts_that_clients_cut_are_shown_as_they_arrive() {
     let frame = r#"["call2",["user_sendmsg",1,{"peer":"bob","content":"cut \ud83d","flag":"v1:E:1e400"}]]"#;
     let text = explained(frame, None).expect("a frame").to_string();
     assert!(text.contains("msg <- content = \"cut \u{fffd}\""), "{text}");
@@ -324,7 +324,7 @@ fn an_argument_may_tell_functions_of_one_name_apart() {
 }
 
 #[test]
-fn a_native_client_says_lines() {
+fn a_native_client_sends_lines() {
     let tables = Tables::built_in().expect("the built-in tables");
     let wire = tables.wire("native").expect("the native wire");
     let explained = |line: &str| explain(&tables, wire, line, None);

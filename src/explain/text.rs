@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use rtm::value::{Text, Value};
 
 use crate::explain::view::{
-    AnswerView, CallView, EventView, Explanation, FailureView, OutcomeView, RowView, Shown, StepEffect, StepView,
+    AnswerView, CallView, EventView, Explanation, ExprView, FailureView, OutcomeView, RowView, StepEffect, StepView,
 };
 
 impl Display for Explanation {
@@ -231,7 +231,7 @@ fn event(f: &mut Formatter<'_>, event: &EventView, indent: usize) -> fmt::Result
     if let Some(last) = event.last {
         write!(f, ", the last {last}, own user last")?;
     }
-    writeln!(f, " ({})", event.told)?;
+    writeln!(f, " ({})", event.emitted)?;
     shown_args(f, &event.args, indent + 2)
 }
 
@@ -245,11 +245,11 @@ fn call_args(f: &mut Formatter<'_>, call: &CallView, indent: usize) -> fmt::Resu
     }
 }
 
-fn shown_args(f: &mut Formatter<'_>, args: &[(Text, Shown)], indent: usize) -> fmt::Result {
+fn shown_args(f: &mut Formatter<'_>, args: &[(Text, ExprView)], indent: usize) -> fmt::Result {
     args.iter().try_for_each(|(name, of)| shown(f, name, of, indent))
 }
 
-fn shown(f: &mut Formatter<'_>, name: &str, of: &Shown, indent: usize) -> fmt::Result {
+fn shown(f: &mut Formatter<'_>, name: &str, of: &ExprView, indent: usize) -> fmt::Result {
     write!(f, "{:indent$}{name} <- {}", "", of.path)?;
     // A literal is its own value.
     if of.value.as_ref().is_none_or(|value| value.to_json() != of.path) {

@@ -37,7 +37,7 @@ pub struct Constant {
 
 /// Expression with its value, if known.
 #[derive(Clone, Debug, Serialize)]
-pub struct Shown {
+pub struct ExprView {
     /// Expression in table syntax.
     pub path: String,
     pub value: Option<Value>,
@@ -133,12 +133,12 @@ pub enum StepEffect {
         id: Text,
         /// `file:line`.
         place: Text,
-        args: Vec<(Text, Shown)>,
+        args: Vec<(Text, ExprView)>,
         steps: Vec<StepView>,
     },
     /// Computes `$value`.
     Value {
-        value: Shown,
+        value: ExprView,
         /// Expected value.
         expect: Option<String>,
     },
@@ -166,14 +166,14 @@ pub struct RtmView {
     /// Batching.
     pub gather: Option<String>,
     /// Lane in which the call is queued.
-    pub lane: Option<Shown>,
+    pub lane: Option<ExprView>,
 }
 
 #[derive(Clone, Debug, Serialize)]
 pub struct CallView {
     /// Canonical name.
     pub name: &'static str,
-    pub args: Vec<(&'static str, Shown)>,
+    pub args: Vec<(&'static str, ExprView)>,
     /// Reason why RTM would reject it.
     pub problem: Option<String>,
 }
@@ -229,11 +229,11 @@ pub struct Reason {
 pub struct EventView {
     /// Documented name.
     pub name: Text,
-    pub args: Vec<(Text, Shown)>,
+    pub args: Vec<(Text, ExprView)>,
     /// List with one event per entry.
     pub each: Option<String>,
     /// Maximum of entries kept from the end of the list.
     pub last: Option<usize>,
     /// Form on the wire.
-    pub told: String,
+    pub emitted: String,
 }

@@ -25,7 +25,7 @@ const TOO_OFTEN: &str = "too often";
 
 /// Way in which a login gets its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum How {
+pub enum LoginKind {
     /// New session.
     New,
     /// Second socket of the same client.
@@ -38,7 +38,7 @@ pub enum How {
     Line,
 }
 
-impl How {
+impl LoginKind {
     /// Returns the name for log lines and counters.
     pub fn name(self) -> &'static str {
         match self {
@@ -77,9 +77,9 @@ pub struct Attempt {
     logins: Arc<Logins>,
     client: Client,
     began: Time,
-    how: Option<How>,
+    how: Option<LoginKind>,
     session: Option<u64>,
-    is_told: bool,
+    is_logged: bool,
 }
 
 impl Logins {
@@ -96,7 +96,7 @@ impl Logins {
             began: self.clock.now(),
             how: None,
             session: None,
-            is_told: false,
+            is_logged: false,
             logins: self.clone(),
         }
     }
@@ -112,7 +112,7 @@ impl Attempt {
     }
 
     /// Sets the session.
-    pub fn to(&mut self, session: u64, how: How) {
+    pub fn to(&mut self, session: u64, how: LoginKind) {
         (self.session, self.how) = (Some(session), Some(how));
     }
 
@@ -164,7 +164,7 @@ impl Attempt {
     }
 
     fn take_unlogged(&mut self) -> bool {
-        !std::mem::replace(&mut self.is_told, true)
+        !std::mem::replace(&mut self.is_logged, true)
     }
 
     fn took(&self) -> u64 {
@@ -239,7 +239,7 @@ impl SessionLog {
     }
 
     /// Sets the current client.
-    pub fn comes(&mut self, client: &Client) {
+    pub fn set_client(&mut self, client: &Client) {
         self.client = client.clone();
     }
 

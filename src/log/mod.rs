@@ -130,7 +130,7 @@ impl Log {
         }
         let recovered = |lost| warn!(target: TARGET, lost, "log lines lost to write errors");
         // Without a thread, lines are lost and counted once the queue is full.
-        let _ = lines.write_to(stderr(), || runtime::log_limit::tell(false), recovered);
+        let _ = lines.write_to(stderr(), || runtime::log_limit::emit(false), recovered);
         std::panic::set_hook(Box::new(|panic| {
             let backtrace = Backtrace::capture();
             let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
@@ -167,7 +167,7 @@ impl Log {
 
 impl Drop for Log {
     fn drop(&mut self) {
-        runtime::log_limit::tell(true);
+        runtime::log_limit::emit(true);
         self.lines.finish(PATIENCE);
     }
 }

@@ -36,7 +36,7 @@ fn of_row(tables: &Tables, function: &Function, call: &RowCall) -> Value {
     };
     object([
         ("name", signature.name.clone().into()),
-        ("description", Value::text(format!("{}{ends}", told_by(tables, row)))),
+        ("description", Value::text(format!("{}{ends}", emitted_by(tables, row)))),
         ("paramStructure", "either".into()),
         ("params", params(signature, required)),
         ("result", result(row, call)),
@@ -55,13 +55,13 @@ fn of_invoke(tables: &Tables, invoke: Invoke) -> Value {
         _ => false,
     });
     let names: Vec<Value> = named.map(|f| f.name.clone().into()).collect();
-    let told = &tables.signatures[invoke.result_event].name;
+    let emitted = &tables.signatures[invoke.result_event].name;
     object([
         ("name", signature.name.clone().into()),
         (
             "description",
             Value::text(format!(
-                "Runs the function that the first param names; `{told}` tells its reply."
+                "Runs the function that the first param names; `{emitted}` tells its reply."
             )),
         ),
         ("paramStructure", "either".into()),
@@ -81,7 +81,7 @@ fn is_needed(ty: SigType) -> bool {
 }
 
 /// The events that an answer consists of, and those of failures.
-fn told_by(tables: &Tables, row: &Row) -> String {
+fn emitted_by(tables: &Tables, row: &Row) -> String {
     let answer = row.answer.emit.iter().filter_map(|&at| row.outcomes.get(at));
     let answer = answer.filter_map(|outcome| Some(outcome.emission.as_ref()?.event));
     let own = row.outcomes.iter().filter_map(|outcome| outcome.failure.as_ref());

@@ -65,14 +65,14 @@ fn server() -> Value {
 /// Every event of the api wire, with its arguments in order.
 fn notifications(tables: &Tables) -> Vec<Value> {
     let wire = tables.documented();
-    let mut told: Vec<usize> = (0..tables.signatures.len())
+    let mut emitted: Vec<usize> = (0..tables.signatures.len())
         .filter(|&sig| wire.events.get(sig).is_some_and(Option::is_some))
         .collect();
     for function in &wire.functions {
         if let Target::Invoke(invoke) = &function.target
-            && !told.contains(&invoke.result_event)
+            && !emitted.contains(&invoke.result_event)
         {
-            told.push(invoke.result_event);
+            emitted.push(invoke.result_event);
         }
     }
     let notification = |sig: usize| {
@@ -83,7 +83,7 @@ fn notifications(tables: &Tables) -> Vec<Value> {
             ("params", params(signature, |_| true)),
         ])
     };
-    told.into_iter().map(notification).collect()
+    emitted.into_iter().map(notification).collect()
 }
 
 /// Content descriptors of documented arguments.

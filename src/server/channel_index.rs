@@ -87,7 +87,7 @@ mod tests {
     use std::sync::Arc;
 
     #[test]
-    fn members_are_asked_in_turn() {
+    fn members_are_queried_in_turn() {
         let set = TableSet::new(Arc::new(tables::Tables::default())).expect("no profiles, no wires");
         let members = Members::default();
         let (app, channel) = (AppId::new("app").unwrap(), ChannelId::new("room").unwrap());
@@ -106,14 +106,14 @@ mod tests {
                 },
             );
         }
-        let asked = |n| -> Vec<u64> {
+        let requested = |n| -> Vec<u64> {
             (0..n)
                 .filter_map(|_| members.any(&app, &channel).map(|s| s.id))
                 .collect()
         };
-        assert_eq!(asked(4), [1, 2, 3, 1]);
+        assert_eq!(requested(4), [1, 2, 3, 1]);
         members.left(&app, &channel, 2);
-        let mut rest = asked(2);
+        let mut rest = requested(2);
         rest.sort_unstable();
         assert_eq!(rest, [1, 3]);
     }

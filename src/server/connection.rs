@@ -174,7 +174,7 @@ impl Socket {
         // Before the last frames: the session must not wait for a client that takes none.
         self.leave();
         self.out.close(Closing::Over);
-        let (end, told) = match end {
+        let (end, emitted) = match end {
             Next::Close(end) => (end, false),
             Next::Finished => (End::NORMAL, true),
             Next::Go | Next::Gone => return,
@@ -186,7 +186,7 @@ impl Socket {
             "closing"
         );
         // The close does not wait longer for a client that does not answer.
-        let _ = timeout(CLOSE_TIMEOUT, Box::pin(self.close(end, told))).await;
+        let _ = timeout(CLOSE_TIMEOUT, Box::pin(self.close(end, emitted))).await;
     }
 
     fn leave(&mut self) {
@@ -363,8 +363,8 @@ impl Socket {
 
     /// Sends the last frames and closes. Clients that do not reconnect by themselves get a frame first (signaling-wire
     /// 3.1).
-    async fn close(&mut self, end: End, told: bool) {
-        if self.client.has_logged_in() && !told {
+    async fn close(&mut self, end: End, emitted: bool) {
+        if self.client.has_logged_in() && !emitted {
             let encoder = self.client.encoder();
             let farewell = self.client.profile().farewell.iter();
             let frames: Vec<String> = farewell.flat_map(|name| encoder.control(name)).collect();

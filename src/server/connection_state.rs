@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use tracing::warn;
 
-use crate::log::clients::How;
+use crate::log::clients::LoginKind;
 use crate::server::limit::Limit;
 use crate::server::line_search::LineSearch;
 use crate::server::run_queue::enter;
@@ -289,11 +289,11 @@ impl Client {
             self.server.remember_line(line, &key);
         }
         let (attached, how) = match admission {
-            Admission::New => (None, How::New),
-            Admission::Replace => (None, How::Replace),
-            Admission::Twin => (Some(Attach::Twin), How::Twin),
-            Admission::Resume => (Some(Attach::Resume), How::Resume),
-            Admission::Reset => (Some(Attach::Reset), How::Resume),
+            Admission::New => (None, LoginKind::New),
+            Admission::Replace => (None, LoginKind::Replace),
+            Admission::Twin => (Some(Attach::Twin), LoginKind::Twin),
+            Admission::Resume => (Some(Attach::Resume), LoginKind::Resume),
+            Admission::Reset => (Some(Attach::Reset), LoginKind::Resume),
         };
         pending.attempt.to(session.id, how);
         let loses_calls = self.profile().loses_calls;
@@ -536,13 +536,13 @@ impl Client {
     }
 
     fn read(&self, name: &str, id: i64, args: &Value) -> DispatchResult {
-        let knows = |text: &str| self.line.as_ref().is_some_and(|line| line.is(text));
+        let is_own_line = |text: &str| self.line.as_ref().is_some_and(|line| line.is(text));
         let caller = Caller {
             wire: &self.wire,
             encoder: self.encoder(),
             socket: self.socket,
             now: self.server.clock.now(),
-            is_own_line: self.session.is_some().then_some(&knows),
+            is_own_line: self.session.is_some().then_some(&is_own_line),
         };
         caller.read(name, id, args)
     }

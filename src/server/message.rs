@@ -38,7 +38,7 @@ pub enum Message {
         /// Request number in the other session.
         request: u64,
         /// Inbox of the other session.
-        asker: Inbox,
+        requester: Inbox,
     },
     /// A reply or event of RTM.
     UpstreamEvent(Box<UpstreamEvent>),
@@ -127,7 +127,7 @@ impl Message {
     pub fn bytes(&self) -> usize {
         let payload = match self {
             Self::Input(input) => input.bytes(),
-            Self::UpstreamEvent(told) => told.bytes(),
+            Self::UpstreamEvent(emitted) => emitted.bytes(),
             Self::RecordedItem { frame, items, .. } => {
                 let item = |item: &RecordedItem| match item {
                     RecordedItem::Message(message) => message.bytes(),

@@ -142,14 +142,14 @@ mod tests {
     fn questions_are_answered() {
         let local = [place("127.0.0.1", 8003)];
         let six = [r#"["127.0.0.1",8003]"#; 6].join(",");
-        let told = &*format!(r#"ok {{"http":[],"tcp":[{six}]}}"#);
+        let emitted = &*format!(r#"ok {{"http":[],"tcp":[{six}]}}"#);
         for question in [
             QUESTION,
             r#"getaddr {"appid":"f3b1c09a7e5d4f12a9c0d2e4b6788102","ip":"192.168.1.23"}"#,
             r#"getaddr {"ip":7,"appid":"","more":[{}]}"#,
             r#"getaddr   { "appid" : "\u0061" } "#,
         ] {
-            check(&zlib(question.as_bytes()), &local, Ok(told));
+            check(&zlib(question.as_bytes()), &local, Ok(emitted));
         }
         // Stream of the C library, which the SDKs use.
         let foreign =
@@ -157,11 +157,11 @@ mod tests {
             \x37\xe3\xdd\xf5\xcd\xef\xd4\x9b\x45\xae\xed\x01\x36\x5b\x02\x07\xcc\xd0\x71\xf8\xc6\x45\x93\xc4\
             \x89\xc4\x6d\x78\x21\x8d\x3d\x97\x5a\xd1\x13\xec\xb0\xec\x7f\xd8\xc8\x61\xae\x0e\x1d\x05\x78\x3f\
             \x18\x58\x13\x9f";
-        check(foreign, &local, Ok(told));
+        check(foreign, &local, Ok(emitted));
         let two = [place("bridge-1.example.com", 8003), place("bridge-2.example.com", 443)];
         let six = [r#"["bridge-1.example.com",8003],["bridge-2.example.com",443]"#; 6].join(",");
-        let told = format!(r#"ok {{"http":[],"tcp":[{six}]}}"#);
-        check(&zlib(QUESTION.as_bytes()), &two, Ok(&told));
+        let emitted = format!(r#"ok {{"http":[],"tcp":[{six}]}}"#);
+        check(&zlib(QUESTION.as_bytes()), &two, Ok(&emitted));
     }
 
     #[test]
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn the_config_says_where() {
+    fn places_come_from_the_config() {
         let mut config = Config::default();
         let shown = |config: &Config, bound| advertised(config, bound).map(|place| place.to_string());
         assert_eq!(shown(&config, None), None);

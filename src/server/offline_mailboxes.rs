@@ -94,12 +94,12 @@ impl OfflineMailboxes {
             taken += 1;
         }
         inner.insert(key, waiting);
-        (before - taken, inner.relieve(&self.memory))
+        (before - taken, inner.evict(&self.memory))
     }
 
     /// Drops the lines of accounts while the memory is full, in the order of their oldest lines.
-    pub fn relieve(&self) -> Dropped {
-        self.inner.lock().relieve(&self.memory)
+    pub fn evict(&self) -> Dropped {
+        self.inner.lock().evict(&self.memory)
     }
 
     /// Drops lines older than `ttl`.
@@ -217,7 +217,7 @@ impl Inner {
         Some((key, waiting.lines))
     }
 
-    fn relieve(&mut self, memory: &Memory) -> Dropped {
+    fn evict(&mut self, memory: &Memory) -> Dropped {
         let mut dropped = Dropped::default();
         while memory.is_full()
             && let Some((key, lines)) = self.pop_oldest()
@@ -307,7 +307,7 @@ mod tests {
         assert!(take(&kept, &key("old")).is_empty());
         let mut other = memory.holds(MemoryUser::Sessions);
         other.set(8_000);
-        assert_eq!(kept.relieve(), dropped(1, &["middle"]));
+        assert_eq!(kept.evict(), dropped(1, &["middle"]));
         assert_eq!(kept.take_all().0.len(), 1);
     }
 

@@ -79,7 +79,7 @@ mod tests {
         let logins = Arc::new(PendingLogins::default());
         let (here, there) = (IpAddr::from([127, 0, 0, 1]), IpAddr::from([127, 0, 0, 2]));
         logins.settled(here).await;
-        let told = Arc::new(Logins {
+        let emitted = Arc::new(Logins {
             accounts: Accounts::new(
                 crate::config::Accounts::Keep,
                 &SessionLineKey::random().expect("randomness"),
@@ -88,7 +88,7 @@ mod tests {
             clock: Clock::start(),
             refusals: Default::default(),
         });
-        let begin = |peer| logins.begin(peer, told.begin(peer));
+        let begin = |peer| logins.begin(peer, emitted.begin(peer));
         let (first, second, _other) = (begin(here), begin(here), begin(there));
         let waiting = tokio::spawn({
             let logins = logins.clone();

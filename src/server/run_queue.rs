@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_over_the_slice_is_handed_over() {
+    async fn the_rest_of_a_long_run_is_handed_over() {
         let bench = bench();
         let (queue, end) = (bench.queue.clone(), CancellationToken::new());
         let many: Vec<_> = (0..40).map(|name| bench.worker(name, SLICE / 10, Vec::new())).collect();

@@ -491,7 +491,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_waits_is_judged_only_while_the_connection_takes_nothing() {
+    async fn queued_frames_are_judged_only_while_the_connection_is_blocked() {
         let outbound = outbound();
         assert!(outbound.push(frame(1_000)));
         assert!(!outbound.push(frame(1_000)), "the queue is over its limit");

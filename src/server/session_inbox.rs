@@ -22,7 +22,7 @@ use crate::server::run_queue::{RunQueue, Runnable, schedule};
 use crate::server::send_queue::Outbound;
 
 /// Bytes of one client that its session may not have taken yet.
-const SAID_BYTES: usize = 256 * 1024;
+const CLIENT_BYTES: usize = 256 * 1024;
 /// Bytes that may wait for one session before the server reads no client.
 const CROWDED_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes that may wait for one session before its messages are dropped. Such an excess does not come from clients of
@@ -60,7 +60,7 @@ pub enum Rest {
 #[derive(Debug, Default)]
 pub struct InboxPressure {
     inboxes: AtomicUsize,
-    relieved: Notify,
+    below_limit: Notify,
 }
 
 /// Sender side of a session's inbox.
@@ -95,19 +95,19 @@ struct Queue {
 struct Load {
     pressure: Arc<InboxPressure>,
     all: AtomicUsize,
-    said: AtomicUsize,
+    sent: AtomicUsize,
     /// Notification that a client's messages were taken.
     taken: Notify,
 }
 
 impl InboxPressure {
-    async fn relieved(&self) {
+    async fn below_limit(&self) {
         loop {
-            let relieved = self.relieved.notified();
+            let below_limit = self.below_limit.notified();
             if self.inboxes.load(Ordering::Acquire) == 0 {
                 return;
             }
-            relieved.await;
+            below_limit.await;
         }
     }
 }
@@ -126,7 +126,7 @@ impl Load {
             && before - bytes <= CROWDED_BYTES
             && self.pressure.inboxes.fetch_sub(1, Ordering::AcqRel) == 1
         {
-            self.pressure.relieved.notify_waiters();
+            self.pressure.below_limit.notify_waiters();
         }
     }
 }
@@ -143,7 +143,7 @@ pub fn inbox(pressure: &Arc<InboxPressure>, runs: &Arc<RunQueue>) -> Inbox {
         load: Load {
             pressure: pressure.clone(),
             all: AtomicUsize::new(0),
-            said: AtomicUsize::new(0),
+            sent: AtomicUsize::new(0),
             taken: Notify::new(),
         },
         runs: runs.clone(),
@@ -168,14 +168,14 @@ impl Inbox {
     /// # Errors
     /// Returns [`Over`] after the end of the session.
     pub fn send(&self, message: Message) -> Result<(), Over> {
-        let (bytes, said) = (message.bytes(), message.is_from_client());
+        let (bytes, sent) = (message.bytes(), message.is_from_client());
         let mut queue = self.0.queue.lock();
         if queue.closed {
             return Err(Over);
         }
         self.0.load.add(bytes);
-        if said {
-            self.0.load.said.fetch_add(bytes, Ordering::AcqRel);
+        if sent {
+            self.0.load.sent.fetch_add(bytes, Ordering::AcqRel);
         }
         queue.messages.push_back((message, bytes));
         self.0.wake(queue);
@@ -183,7 +183,7 @@ impl Inbox {
     }
 
     /// Queues an event of RTM. Returns false if the inbox has no room for it.
-    pub fn tell(&self, event: UpstreamEvent) -> bool {
+    pub fn deliver(&self, event: UpstreamEvent) -> bool {
         let is_message = matches!(
             event,
             UpstreamEvent::Event(RtmEvent::MessageFromPeer { .. } | RtmEvent::ChannelMessage { .. })
@@ -208,13 +208,13 @@ impl Inbox {
         let load = &self.0.load;
         loop {
             let taken = load.taken.notified();
-            if load.said.load(Ordering::Acquire) < SAID_BYTES || self.is_closed() {
+            if load.sent.load(Ordering::Acquire) < CLIENT_BYTES || self.is_closed() {
                 break;
             }
             taken.await;
         }
         if load.pressure.inboxes.load(Ordering::Acquire) > 0 {
-            load.pressure.relieved().await;
+            load.pressure.below_limit().await;
         }
     }
 
@@ -259,7 +259,7 @@ impl Cell {
 
     fn taken(&self, message: &Message, bytes: usize) {
         self.load.remove(bytes);
-        if message.is_from_client() && self.load.said.fetch_sub(bytes, Ordering::AcqRel) >= SAID_BYTES {
+        if message.is_from_client() && self.load.sent.fetch_sub(bytes, Ordering::AcqRel) >= CLIENT_BYTES {
             self.load.taken.notify_waiters();
         }
     }
@@ -402,7 +402,7 @@ mod tests {
     use protocol::event::{CallRef, SocketId};
     use rtm::UserId;
 
-    fn said(bytes: usize) -> Message {
+    fn sent(bytes: usize) -> Message {
         let call = CallRef {
             socket: SocketId(1),
             id: 1,
@@ -417,7 +417,7 @@ mod tests {
         }))
     }
 
-    fn told(bytes: usize) -> UpstreamEvent {
+    fn emitted(bytes: usize) -> UpstreamEvent {
         UpstreamEvent::Event(RtmEvent::MessageFromPeer {
             peer_id: UserId::new("bob").unwrap(),
             message: rtm::Message::Text("x".repeat(bytes).into()),
@@ -478,7 +478,7 @@ mod tests {
         let inbox = inbox(&Arc::default(), &Arc::default());
         for _ in 0..4 {
             assert!(has_room(&inbox).await);
-            inbox.send(said(SAID_BYTES / 4)).unwrap();
+            inbox.send(sent(CLIENT_BYTES / 4)).unwrap();
         }
         assert!(!has_room(&inbox).await);
         let (recipient, counts) = counter(5, 0);
@@ -490,31 +490,34 @@ mod tests {
         assert!(has_room(&inbox).await);
         {
             let _run = enter();
-            inbox.send(said(SAID_BYTES)).unwrap();
-            inbox.send(said(1)).unwrap();
+            inbox.send(sent(CLIENT_BYTES)).unwrap();
+            inbox.send(sent(1)).unwrap();
         }
         assert_eq!(*counts.lock(), (5, 2), "ended, with one message left");
         assert!(has_room(&inbox).await, "an ended session does not block its client");
-        assert_eq!(inbox.send(said(1)), Err(Over));
+        assert_eq!(inbox.send(sent(1)), Err(Over));
     }
 
     #[tokio::test]
     async fn while_one_inbox_is_crowded_no_client_is_read() {
         let (pressure, runs) = (Arc::default(), Arc::default());
         let (crowded, other) = (inbox(&pressure, &runs), inbox(&pressure, &runs));
-        assert!(crowded.tell(told(CROWDED_BYTES / 2)));
+        assert!(crowded.deliver(emitted(CROWDED_BYTES / 2)));
         assert!(has_room(&other).await);
-        assert!(crowded.tell(told(CROWDED_BYTES / 2)));
+        assert!(crowded.deliver(emitted(CROWDED_BYTES / 2)));
         assert!(!has_room(&other).await);
-        assert!(crowded.tell(told(MOST_BYTES)));
-        assert!(!crowded.tell(told(1)), "messages over the limit are dropped");
-        assert!(crowded.tell(UpstreamEvent::Up(true)), "state changes are not dropped");
+        assert!(crowded.deliver(emitted(MOST_BYTES)));
+        assert!(!crowded.deliver(emitted(1)), "messages over the limit are dropped");
+        assert!(
+            crowded.deliver(UpstreamEvent::Up(true)),
+            "state changes are not dropped"
+        );
         {
             let _run = enter();
             crowded.start(counter(2, 0).0);
         }
         assert!(has_room(&other).await, "an ended session does not block other clients");
-        crowded.tell(told(2 * CROWDED_BYTES));
+        crowded.deliver(emitted(2 * CROWDED_BYTES));
         assert!(has_room(&other).await);
     }
 
@@ -528,11 +531,11 @@ mod tests {
         {
             let _run = enter();
             for _ in 0..3 {
-                let _ = faulty.send(said(1));
-                let _ = other.send(said(1));
+                let _ = faulty.send(sent(1));
+                let _ = other.send(sent(1));
             }
         }
-        assert_eq!(faulty.send(said(1)), Err(Over));
+        assert_eq!(faulty.send(sent(1)), Err(Over));
         assert_eq!(*counts.lock(), (3, 0));
     }
 

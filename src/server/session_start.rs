@@ -71,7 +71,7 @@ impl Server {
             Arc::new(move |event| {
                 let is_peers = matches!(event, UpstreamEvent::Event(RtmEvent::MessageFromPeer { .. }));
                 if let Some(inbox) = to_session.upgrade()
-                    && !inbox.tell(event)
+                    && !inbox.deliver(event)
                 {
                     metrics.dropped("messages for a session that cannot keep up");
                     if let Some((upstream, client)) = dropped.as_ref().filter(|_| is_peers)

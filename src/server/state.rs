@@ -452,7 +452,7 @@ impl Server {
                 tokio::task::spawn_blocking(move || server.save_usage());
             }
             self.expire_lines();
-            self.drop_kept("oldest kept lines", self.kept.relieve());
+            self.drop_kept("oldest kept lines", self.kept.evict());
             for _ in 0..GIVE_UP_AT_ONCE {
                 if !self.memory.is_full() {
                     break;

@@ -186,14 +186,14 @@ pub async fn watch_files(server: Arc<Server>, tls: Arc<Tls>) {
             _ = look.tick() => {}
         }
         let tls = tls.clone();
-        tell(
+        log_reload(
             &server,
             spawn_blocking(move || tls.reload_if_changed()).await.ok().flatten(),
         );
     }
 }
 
-fn tell(server: &Server, reloaded: Option<Result<(), ReloadError>>) {
+fn log_reload(server: &Server, reloaded: Option<Result<(), ReloadError>>) {
     match reloaded {
         None => {}
         Some(Ok(())) => {

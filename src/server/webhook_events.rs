@@ -31,7 +31,7 @@ impl WebhookEvents {
     pub fn logged_in(&mut self) {
         if !self.logged_in {
             self.logged_in = true;
-            self.tell(|user| TraceEvent::LoggedIn { user });
+            self.emit(|user| TraceEvent::LoggedIn { user });
         }
     }
 
@@ -39,17 +39,17 @@ impl WebhookEvents {
     pub fn moved(&mut self, channel: Option<Text>) {
         let before = std::mem::replace(&mut self.channel, channel.clone());
         if let Some(channel) = before {
-            self.tell(|user| TraceEvent::Left { user, channel });
+            self.emit(|user| TraceEvent::Left { user, channel });
         }
         if let Some(channel) = channel {
-            self.tell(|user| TraceEvent::Joined { user, channel });
+            self.emit(|user| TraceEvent::Joined { user, channel });
         }
     }
 
     /// Reports an undeliverable message.
     pub fn undelivered(&self, about: Option<Text>, reason: impl Into<Text>) {
         let reason = reason.into();
-        self.tell(|user| TraceEvent::Undeliverable { user, about, reason });
+        self.emit(|user| TraceEvent::Undeliverable { user, about, reason });
     }
 
     /// Reports the end of the session, unless its login was refused.
@@ -58,7 +58,7 @@ impl WebhookEvents {
             return;
         }
         self.moved(None);
-        self.tell(|user| match how {
+        self.emit(|user| match how {
             Some(EndReason::LoggedOut) => TraceEvent::LoggedOut { user },
             Some(EndReason::Kicked) => TraceEvent::Kicked { user, banned: false },
             Some(EndReason::Banned) => TraceEvent::Kicked { user, banned: true },
@@ -68,7 +68,7 @@ impl WebhookEvents {
         });
     }
 
-    fn tell(&self, what: impl FnOnce(User) -> TraceEvent) {
-        self.server.webhooks.tell_with(|| what(self.user.clone()));
+    fn emit(&self, what: impl FnOnce(User) -> TraceEvent) {
+        self.server.webhooks.emit_with(|| what(self.user.clone()));
     }
 }

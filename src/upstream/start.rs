@@ -15,7 +15,7 @@ use crate::upstream::rest::WithRest;
 use crate::webhook::{TraceEvent, Webhooks};
 use agent_link::acceptor::AccessPolicy;
 use agent_link::agent_server::{AgentServerConfig, serve_users};
-use agent_link::driver::{Driver, DriverConfig, LinkHealth, LinkNews, Tokens, serve_agents};
+use agent_link::driver::{Driver, DriverConfig, LinkEvent, LinkHealth, Tokens, serve_agents};
 use agent_link::handshake::Limits;
 use agent_link::vocabulary::Vocabulary;
 use rtm::AppId;
@@ -141,13 +141,13 @@ fn watched(metrics: &Metrics, webhooks: &Arc<Webhooks>) -> LinkHealth {
     let webhooks = webhooks.clone();
     metrics.link().watched(move |news| {
         let upstream = "agent".into();
-        webhooks.tell(match news {
-            LinkNews::Up => TraceEvent::UpstreamUp { upstream },
-            LinkNews::Down => TraceEvent::UpstreamDown {
+        webhooks.emit(match news {
+            LinkEvent::Up => TraceEvent::UpstreamUp { upstream },
+            LinkEvent::Down => TraceEvent::UpstreamDown {
                 upstream,
                 reason: "link lost".into(),
             },
-            LinkNews::Gap {
+            LinkEvent::Gap {
                 first_missing,
                 sessions,
             } => TraceEvent::UpstreamGap {
@@ -226,8 +226,8 @@ impl ByApp {
 }
 
 impl Upstream for ByApp {
-    fn open(&self, app: &AppId, tell: EventSink) -> ClientKey {
-        self.of(app).open(app, tell)
+    fn open(&self, app: &AppId, emit: EventSink) -> ClientKey {
+        self.of(app).open(app, emit)
     }
 
     fn call(&self, client: &ClientKey, request: u64, call: RtmCall) {

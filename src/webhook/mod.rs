@@ -1,7 +1,7 @@
 //! Webhooks: events POSTed to the customer's receivers in the envelope of the vendor's notification service, with its
 //! signatures (upstreams 3.4, docs/webhooks.md).
 //!
-//! [`Webhooks::tell`] never blocks and never fails. Each receiver has its own queue and gets notifications in order, at
+//! [`Webhooks::emit`] never blocks and never fails. Each receiver has its own queue and gets notifications in order, at
 //! least once within the retry limit. A full queue drops notifications, counted and logged.
 
 mod envelope;
@@ -78,12 +78,12 @@ impl Webhooks {
     }
 
     /// Reports an event that occurs now.
-    pub fn tell(&self, event: TraceEvent) {
-        self.tell_with(|| event);
+    pub fn emit(&self, event: TraceEvent) {
+        self.emit_with(|| event);
     }
 
     /// Reports an event; skips its construction if there is no receiver.
-    pub fn tell_with(&self, event: impl FnOnce() -> TraceEvent) {
+    pub fn emit_with(&self, event: impl FnOnce() -> TraceEvent) {
         let receivers = self.receivers.load();
         if receivers.queues.is_empty() {
             return;

@@ -24,7 +24,7 @@ pub fn v2(secret: &SecretString, body: &[u8]) -> String {
 
 /// Signatures given to a verifier; `v2` takes precedence.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Given<'g> {
+pub struct SuppliedSignatures<'g> {
     /// Value of [`HEADER`].
     pub v1: Option<&'g str>,
     /// Value of [`HEADER_V2`].
@@ -33,7 +33,7 @@ pub struct Given<'g> {
 
 /// Verifies a body's signature in constant time for signatures of the right length. Returns false without a
 /// signature.
-pub fn verify(secret: &SecretString, body: &[u8], given: Given<'_>) -> bool {
+pub fn verify(secret: &SecretString, body: &[u8], given: SuppliedSignatures<'_>) -> bool {
     let (expected, given) = match (given.v2, given.v1) {
         (Some(given), _) => (v2(secret, body), given),
         (None, Some(given)) => (v1(secret, body), given),
@@ -78,7 +78,7 @@ mod tests {
     }
 
     fn check(v1: Option<&str>, v2: Option<&str>, expected: bool) {
-        let given = Given { v1, v2 };
+        let given = SuppliedSignatures { v1, v2 };
         assert_eq!(verify(&secret(), BODY.as_bytes(), given), expected, "{given:?}");
     }
 
@@ -95,7 +95,7 @@ mod tests {
         check(None, Some(&V2.to_uppercase()), false);
         check(None, Some(&V2[1..]), false);
         let other = SecretString::from("Secret");
-        let given = Given { v1: None, v2: Some(V2) };
+        let given = SuppliedSignatures { v1: None, v2: Some(V2) };
         assert!(!verify(&other, BODY.as_bytes(), given));
         assert!(!verify(&secret(), &BODY.as_bytes()[1..], given));
     }

@@ -53,7 +53,7 @@ async fn pages_of_other_sites_are_refused() {
 }
 
 #[tokio::test]
-async fn a_token_is_asked_for() {
+async fn a_token_is_requested() {
     let mut config = with_admin();
     config.admin.token = Some(TOKEN.into());
     let running = serve_with_config(config).await;
@@ -74,7 +74,7 @@ async fn a_token_is_asked_for() {
 }
 
 #[tokio::test]
-async fn it_says_when_the_agent_is_missing() {
+async fn a_missing_agent_is_reported() {
     let mut config = behind_a_link(with_admin());
     config.auth.app_id = rtm::AppId::new("app").ok();
     let rtm = embedded(&config);

@@ -5,7 +5,7 @@ mod resume;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::support::{ApiClient, Client, PATIENCE, QUIET, config, counter, eventually, notified, serve, tell, text};
+use crate::support::{ApiClient, Client, PATIENCE, QUIET, config, counter, emit, eventually, notified, serve, text};
 use identity::Account;
 use rtm::AppId;
 use rtm::upstream::UpstreamEvent;
@@ -68,10 +68,10 @@ async fn two_users_in_a_channel() {
         .expect(&[&format!(r#"onChannelUserJoined {{"account":"bob","uid":{BOB}}}"#)])
         .await;
     bob.start("messageChannelSend", json!(["room", "hello", "m1"])).await;
-    let said = format!(r#"onMessageChannelReceive {{"channelID":"room","account":"bob","uid":{BOB},"msg":"hello"}}"#);
-    bob.expect(&["#3 null", r#"onMessageSendSuccess {"messageID":"m1"}"#, &said])
+    let sent = format!(r#"onMessageChannelReceive {{"channelID":"room","account":"bob","uid":{BOB},"msg":"hello"}}"#);
+    bob.expect(&["#3 null", r#"onMessageSendSuccess {"messageID":"m1"}"#, &sent])
         .await;
-    alice.expect(&[&said]).await;
+    alice.expect(&[&sent]).await;
     bob.start("channelQueryUserNum", json!(["room"])).await;
     bob.expect(&[
         "#4 null",
@@ -296,7 +296,7 @@ async fn a_web_user_and_an_api_user() {
             .await
             .contains(r#""account":"web""#)
     );
-    tell(&mut web, "api", "one").await;
+    emit(&mut web, "api", "one").await;
     assert!(api.event("onMessageInstantReceive").await.ends_with(r#""msg":"one"}"#));
     api.call("messageInstantSend", json!({"account": "web", "msg": "two"}))
         .await;
@@ -335,8 +335,8 @@ async fn a_lost_rtm_connection_is_reported() {
     let key = (AppId::new("app").unwrap(), Account::new("alice").unwrap());
     let session = running.server.registry.session(&key).expect("it is logged in");
     let upstream = async |up| {
-        let told = Message::UpstreamEvent(Box::new(UpstreamEvent::Up(up)));
-        session.inbox.send(told).expect("the session works");
+        let emitted = Message::UpstreamEvent(Box::new(UpstreamEvent::Up(up)));
+        session.inbox.send(emitted).expect("the session works");
     };
     upstream(false).await;
     alice.expect(&[r#"onReconnecting {"nretry":1}"#]).await;
@@ -375,10 +375,10 @@ async fn clients_are_notified_of_a_restart() {
 }
 
 #[tokio::test]
-async fn what_is_no_request_is_refused_and_ends_nothing() {
+async fn an_invalid_request_is_refused_and_ends_no_session() {
     let running = serve(config()).await;
     let mut alice = ApiClient::login(running.http, "alice").await;
-    for (said, answer) in [
+    for (sent, answer) in [
         ("x", "#null error -32700 not JSON"),
         ("[]", "#null error -32600 a batch must not be empty"),
         ("7", "#null error -32600 a request is an object"),
@@ -392,7 +392,7 @@ async fn what_is_no_request_is_refused_and_ends_nothing() {
         ),
         (r#"{"jsonrpc":"2.0","id":8,"method":"getStatus"}"#, "#8 2"),
     ] {
-        alice.send(said).await;
+        alice.send(sent).await;
         alice.expect(&[answer]).await;
     }
     // Documented refusals have documented numbers.
@@ -465,15 +465,15 @@ async fn texts_that_were_cut_and_long_numbers_arrive() {
                 .starts_with("error"),
             "{msg}"
         );
-        let told = bob.event("onMessageInstantReceive").await;
-        assert!(told.ends_with(&format!("\"msg\":{arrives}}}")), "{told}");
+        let emitted = bob.event("onMessageInstantReceive").await;
+        assert!(emitted.ends_with(&format!("\"msg\":{arrives}}}")), "{emitted}");
     }
     alice.send(&send(104, "1").replace("bob", "bob\\udc00")).await;
     assert!(alice.answer(104).await.starts_with("error 400 wrong param"));
 }
 
 #[tokio::test]
-async fn what_is_too_much_closes() {
+async fn excessive_input_closes_the_connection() {
     let mut config = config();
     config.session.login_timeout = Duration::from_millis(200);
     let running = serve(config).await;
@@ -513,7 +513,7 @@ async fn batches_are_answered_together() {
 
 /// The exchanges of the document, word for word.
 #[tokio::test]
-async fn the_document_says_what_happens() {
+async fn the_openrpc_document_matches_the_server() {
     let running = serve(config()).await;
     let mut clients: BTreeMap<&str, ApiClient> = BTreeMap::new();
     let text = include_str!("../../docs/api.md");
@@ -521,14 +521,14 @@ async fn the_document_says_what_happens() {
     for block in text.split("```api\n").skip(1) {
         let (block, _) = block.split_once("```").expect("a block has an end");
         for line in block.lines() {
-            let (who, said) = line.split_once(' ').expect("a name");
+            let (who, sent) = line.split_once(' ').expect("a name");
             if !clients.contains_key(who) {
                 clients.insert(who, ApiClient::connect(running.http).await);
             }
             let client = clients.get_mut(who).expect("it is there");
-            match said.split_once(' ').expect("a direction") {
-                (">", said) => client.send(said).await,
-                (_, told) => assert_eq!(client.next_text().await, told),
+            match sent.split_once(' ').expect("a direction") {
+                (">", sent) => client.send(sent).await,
+                (_, emitted) => assert_eq!(client.next_text().await, emitted),
             }
             exchanged += 1;
         }

@@ -38,7 +38,7 @@ enum Write {
 
 /// When the writer gets RTM's event about its own write.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Told {
+enum Notification {
     BeforeTheReply,
     BehindIt,
     /// Behind it, and later than what follows.
@@ -56,7 +56,7 @@ struct Plan {
     ways: Vec<u64>,
     /// Whether RTM wants a call later, over and over.
     refusals: Vec<bool>,
-    told: Told,
+    emitted: Notification,
 }
 
 /// Something on its way.
@@ -69,7 +69,7 @@ enum Wakeup {
     Timer(TimerKey),
 }
 
-struct Stage {
+struct Harness {
     tables: Arc<Tables>,
     session: Session,
     plan: Plan,
@@ -77,7 +77,7 @@ struct Stage {
     ahead: BinaryHeap<Reverse<(u64, u64, Wakeup)>>,
     steps: u64,
     used: usize,
-    asked: usize,
+    requested: usize,
     calls: BTreeMap<u64, RtmCall>,
     /// What RTM sends, and when the last of it arrives: it keeps its order.
     inputs: Vec<Option<Input>>,
@@ -87,7 +87,7 @@ struct Stage {
     events: Vec<Event>,
 }
 
-impl Stage {
+impl Harness {
     fn new(tables: Arc<Tables>, plan: Plan) -> Self {
         let context = SessionContext {
             wire: tables.documented(),
@@ -108,7 +108,7 @@ impl Stage {
             ahead: BinaryHeap::new(),
             steps: 0,
             used: 0,
-            asked: 0,
+            requested: 0,
             calls: BTreeMap::new(),
             inputs: Vec::new(),
             last: (0, 0, 0),
@@ -148,7 +148,7 @@ impl Stage {
                 Wakeup::Other(n) => {
                     let (name, value) = (OF_BOB, self.plan.others[n].1);
                     self.put("bob", &[(name.into(), value.into())]);
-                    self.tell(false);
+                    self.emit(false);
                 }
                 Wakeup::Arrives(request) => self.arrives(request),
                 Wakeup::Comes(n) => {
@@ -207,8 +207,8 @@ impl Stage {
     /// A call arrives at RTM.
     fn arrives(&mut self, request: u64) {
         let call = self.calls.remove(&request).expect("it was made");
-        self.asked += 1;
-        if self.plan.refusals[self.asked % self.plan.refusals.len()] {
+        self.requested += 1;
+        if self.plan.refusals[self.requested % self.plan.refusals.len()] {
             let error: RtmError = AttributeOperation::TooOften.into();
             return self.reply(request, Err(error));
         }
@@ -220,14 +220,14 @@ impl Stage {
             RtmCall::ClearChannelAttributes { .. } => self.attributes.clear(),
             other => panic!("{other:?}"),
         }
-        if self.plan.told == Told::BeforeTheReply {
-            self.tell(false);
+        if self.plan.emitted == Notification::BeforeTheReply {
+            self.emit(false);
         }
         self.reply(request, Ok(RtmReply::Void));
-        match self.plan.told {
-            Told::BehindIt => self.tell(false),
-            Told::Late => self.tell(true),
-            Told::BeforeTheReply | Told::Never => {}
+        match self.plan.emitted {
+            Notification::BehindIt => self.emit(false),
+            Notification::Late => self.emit(true),
+            Notification::BeforeTheReply | Notification::Never => {}
         }
     }
 
@@ -246,11 +246,11 @@ impl Stage {
     fn reply(&mut self, request: u64, result: Result<RtmReply, RtmError>) {
         let at = self.last.1.max(self.now + self.way());
         self.last.1 = at;
-        self.comes(at, Input::RtmReply { request, result });
+        self.input(at, Input::RtmReply { request, result });
     }
 
     /// RTM sends the list: in order with its replies, or later.
-    fn tell(&mut self, late: bool) {
+    fn emit(&mut self, late: bool) {
         let at = self.last.1.max(self.now + self.way()).max(self.last.2);
         let at = if late { at + 3 * self.way() } else { at };
         if late {
@@ -262,10 +262,10 @@ impl Stage {
             channel_id: ChannelId::new(ROOM).expect("an id"),
             attributes: Arc::new(self.attributes.clone()),
         };
-        self.comes(at, Input::RtmEvent(event));
+        self.input(at, Input::RtmEvent(event));
     }
 
-    fn comes(&mut self, at: u64, input: Input) {
+    fn input(&mut self, at: u64, input: Input) {
         self.inputs.push(Some(input));
         self.plan_at(at, Wakeup::Comes(self.inputs.len() - 1));
     }
@@ -282,7 +282,7 @@ impl Stage {
     }
 
     /// The events about some attributes: name, value, type of each.
-    fn told(&self, of_bob: bool) -> Vec<[String; 3]> {
+    fn emitted(&self, of_bob: bool) -> Vec<[String; 3]> {
         let events = self.events.iter().map(|event| {
             assert_eq!(&*self.tables.signatures[event.sig].name, "onChannelAttrUpdated");
             let text = |at: usize| event.args[at].clone().into_text().to_string();
@@ -317,15 +317,15 @@ fn pause() -> impl Strategy<Value = u64> {
     prop_oneof![3 => Just(0_u64), 2 => 1..60_u64, 1 => 500..2_000_u64]
 }
 
-fn plan(told: &'static [Told], others: usize) -> impl Strategy<Value = Plan> {
+fn plan(emitted: &'static [Notification], others: usize) -> impl Strategy<Value = Plan> {
     (
         prop::collection::vec((pause(), write()), 1..40),
         prop::collection::vec((1..300_u64, proptest::sample::select(VALUES)), 0..=others),
         prop::collection::vec(0..200_u64, 1..8),
         prop::collection::vec(prop::bool::weighted(0.3), 1..12),
-        proptest::sample::select(told),
+        proptest::sample::select(emitted),
     )
-        .prop_map(|(writes, others, ways, mut refusals, told)| {
+        .prop_map(|(writes, others, ways, mut refusals, emitted)| {
             // RTM takes a call in the end.
             refusals.push(false);
             Plan {
@@ -333,17 +333,17 @@ fn plan(told: &'static [Told], others: usize) -> impl Strategy<Value = Plan> {
                 others,
                 ways,
                 refusals,
-                told,
+                emitted,
             }
         })
 }
 
 /// Plays a plan, and compares.
-fn check(plan: Plan) -> Stage {
+fn check(plan: Plan) -> Harness {
     thread_local! {
         static TABLES: Arc<Tables> = Arc::new(Tables::built_in().expect("the built-in tables"));
     }
-    let mut stage = Stage::new(TABLES.with(Arc::clone), plan);
+    let mut stage = Harness::new(TABLES.with(Arc::clone), plan);
     stage.run();
     let mut last: BTreeMap<Text, Text> = BTreeMap::new();
     for (_, write) in &stage.plan.writes {
@@ -356,7 +356,7 @@ fn check(plan: Plan) -> Stage {
     assert_eq!(stage.ends_with(), last, "RTM ends in the state of the last writes");
     assert_eq!(stage.answers, stage.plan.writes.len(), "each call is answered");
     let writes: Vec<_> = stage.plan.writes.iter().map(|(_, write)| written(write)).collect();
-    assert_eq!(stage.told(false), writes, "each write has one event");
+    assert_eq!(stage.emitted(false), writes, "each write has one event");
     stage
 }
 
@@ -365,7 +365,7 @@ proptest! {
 
     #[test]
     fn the_last_write_wins_and_each_has_one_event(
-        plan in plan(&[Told::BeforeTheReply, Told::BehindIt, Told::Late, Told::Never], 0)
+        plan in plan(&[Notification::BeforeTheReply, Notification::BehindIt, Notification::Late, Notification::Never], 0)
     ) {
         check(plan);
     }
@@ -373,14 +373,14 @@ proptest! {
     /// The writes of another member have one event each, too.
     #[test]
     fn the_writes_of_others_have_one_event(
-        plan in plan(&[Told::BeforeTheReply, Told::BehindIt], 12)
+        plan in plan(&[Notification::BeforeTheReply, Notification::BehindIt], 12)
     ) {
         let others: Vec<_> = plan.others.iter().map(|(_, value)| {
             [OF_BOB.to_owned(), (*value).to_owned(), "update".to_owned()]
         }).collect();
         let stage = check(plan);
-        let told: Vec<_> = stage.told(true).into_iter().filter(|[_, _, kind]| kind == "update").collect();
-        prop_assert_eq!(told, others);
+        let emitted: Vec<_> = stage.emitted(true).into_iter().filter(|[_, _, kind]| kind == "update").collect();
+        prop_assert_eq!(emitted, others);
     }
 }
 
@@ -388,7 +388,12 @@ proptest! {
 #[test]
 fn bursts_of_apps() {
     for refusals in [vec![false], vec![true, false], vec![true, true, true, false, false]] {
-        for told in [Told::BeforeTheReply, Told::BehindIt, Told::Late, Told::Never] {
+        for emitted in [
+            Notification::BeforeTheReply,
+            Notification::BehindIt,
+            Notification::Late,
+            Notification::Never,
+        ] {
             let mut writes: Vec<(u64, Write)> = (0..150).map(|n| (0, Write::Set("page", VALUES[n % 2]))).collect();
             for write in [
                 Write::Set("hand", "1"),
@@ -404,9 +409,13 @@ fn bursts_of_apps() {
                 others: Vec::new(),
                 ways: vec![40, 90],
                 refusals: refusals.clone(),
-                told,
+                emitted,
             });
-            assert!(stage.asked < 60, "a backlog travels together: {} calls", stage.asked);
+            assert!(
+                stage.requested < 60,
+                "a backlog travels together: {} calls",
+                stage.requested
+            );
             assert!(
                 Duration::from_millis(stage.now) < Duration::from_secs(30),
                 "{}",

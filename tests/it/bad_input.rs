@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 #[tokio::test]
 async fn before_the_login() {
-    let mut hall = Hall::open().await;
+    let mut hall = Harness::open().await;
     for case in BEFORE_LOGIN {
         let client = Client::connect(hall.running.http).await;
         hall.check(case, client).await;
@@ -25,7 +25,7 @@ async fn before_the_login() {
 
 #[tokio::test]
 async fn after_the_login() {
-    let mut hall = Hall::open().await;
+    let mut hall = Harness::open().await;
     for (i, case) in AFTER_LOGIN.iter().enumerate() {
         let client = Client::login(hall.running.http, &format!("mallory{i}")).await;
         hall.check(case, client).await;
@@ -34,7 +34,7 @@ async fn after_the_login() {
 
 #[tokio::test]
 async fn frames_that_are_no_text() {
-    let mut hall = Hall::open().await;
+    let mut hall = Harness::open().await;
     let text = |payload: Vec<u8>, last| Message::Frame(Frame::message(payload, OpCode::Data(Data::Text), last));
     let more = |payload: Vec<u8>| Message::Frame(Frame::message(payload, OpCode::Data(Data::Continue), true));
     let binary = Message::binary(br#"["ping",1]"#.to_vec());
@@ -64,7 +64,7 @@ async fn frames_that_are_no_text() {
 async fn no_login_in_time() {
     let mut config = config();
     config.session.login_timeout = Duration::from_millis(300);
-    let mut hall = Hall::open_with(config).await;
+    let mut hall = Harness::open_with(config).await;
     let mut silent = Client::connect(hall.running.http).await;
     let mut pinging = Client::connect(hall.running.http).await;
     pinging.send(json!(["ping", 1])).await;
@@ -77,7 +77,7 @@ async fn no_login_in_time() {
 
 #[tokio::test]
 async fn illegal_accounts_do_not_log_in() {
-    let mut hall = Hall::open().await;
+    let mut hall = Harness::open().await;
     let long = format!("\"{}\"", "x".repeat(129));
     for account in [
         r#""""#,
@@ -109,7 +109,7 @@ async fn illegal_accounts_do_not_log_in() {
 async fn a_refused_login_has_no_more_time_than_one_that_never_came() {
     let mut config = config();
     config.session.login_timeout = Duration::from_millis(300);
-    let mut hall = Hall::open_with(config).await;
+    let mut hall = Harness::open_with(config).await;
     for (device, stays) in [("websdk", true), ("javasdk", false)] {
         let mut client = Client::connect(hall.running.http).await;
         let login = json!(["login", {"vid": "app", "account": "a b", "token": "", "device": device}]);
@@ -129,7 +129,7 @@ async fn over_the_rate() {
         let mut config = config();
         config.limits.messages_per_second = 2;
         config.policy.over_rate = policy;
-        let mut hall = Hall::open_with(config).await;
+        let mut hall = Harness::open_with(config).await;
         let mut client = Client::login(hall.running.http, "mallory").await;
         let mut calls = Vec::new();
         for content in ["1", "2", "3"] {
@@ -143,7 +143,7 @@ async fn over_the_rate() {
         assert_eq!(replies, [ok(), ok(), third], "{policy:?}");
         assert_eq!(hall.dropped("messages over the rate"), dropped, "{policy:?}");
         for content in ["1", "2"] {
-            assert_eq!(hall.heard().await, content, "{policy:?}");
+            assert_eq!(hall.received().await, content, "{policy:?}");
         }
         // The next message is this one: the third went nowhere.
         hall.nothing_moved("only one is over the rate").await;
@@ -151,13 +151,13 @@ async fn over_the_rate() {
 }
 
 /// A server, and two sessions that have nothing to do with the bad input.
-struct Hall {
+struct Harness {
     running: Running,
     bystander: Client,
     speaker: Client,
 }
 
-impl Hall {
+impl Harness {
     async fn open() -> Self {
         let mut config = config();
         config.limits.messages_per_second = 0;
@@ -226,13 +226,13 @@ impl Hall {
             .call("user_sendmsg", json!({"peer": "bystander", "content": after}))
             .await;
         assert_eq!(sent, ok(), "{after}");
-        assert_eq!(self.heard().await, after);
+        assert_eq!(self.received().await, after);
         let args = json!({"channel": "hall", "name": "after", "value": after.len()});
         assert_eq!(self.bystander.call("channel_set_attr", args).await, ok(), "{after}");
     }
 
     /// The text that the session that looks on is sent, acknowledged.
-    async fn heard(&mut self) -> String {
+    async fn received(&mut self) -> String {
         let (kind, version, line) = notified(&self.bystander.frame("notify").await);
         assert_eq!(kind, "recvmsg");
         assert_eq!(self.bystander.poll(version).await.0, version);

@@ -13,7 +13,7 @@ use sigbridge::startup::Running;
 
 #[tokio::test]
 async fn lines_before_the_login() {
-    let mut hall = Hall::open().await;
+    let mut hall = Harness::open().await;
     for zlib in [false, true] {
         for case in BEFORE_LOGIN {
             // Deflated it is short.
@@ -29,7 +29,7 @@ async fn lines_before_the_login() {
 
 #[tokio::test]
 async fn lines_after_the_login() {
-    let mut hall = Hall::open().await;
+    let mut hall = Harness::open().await;
     for (i, case) in AFTER_LOGIN.iter().enumerate() {
         let mut client = RawNative::login(hall.addr, &format!("mallory{i}")).await;
         client.zlib = i % 2 == 1;
@@ -39,7 +39,7 @@ async fn lines_after_the_login() {
 
 #[tokio::test]
 async fn bytes_that_are_no_packets() {
-    let mut hall = Hall::open().await;
+    let mut hall = Harness::open().await;
     let line = br#"login {"vid":"app","account":"mallory","token":""}"#;
     let whole = deflated(line);
     let zeros = deflated(&vec![b' '; 8 << 20]);
@@ -88,7 +88,7 @@ async fn bytes_that_are_no_packets() {
 
 #[tokio::test]
 async fn packets_that_end_too_early() {
-    let mut hall = Hall::open().await;
+    let mut hall = Harness::open().await;
     let whole = packet(b"line_ping:1", true);
     for length in 1..whole.len() {
         let before = hall.counted("truncated");
@@ -105,12 +105,12 @@ async fn packets_that_end_too_early() {
 async fn no_login_in_time() {
     let mut config = unlimited();
     config.session.login_timeout = Duration::from_millis(300);
-    let mut hall = Hall::open_with(config).await;
+    let mut hall = Harness::open_with(config).await;
     let mut silent = RawNative::connect(hall.addr).await;
     let mut pinging = RawNative::connect(hall.addr).await;
     let mut slow = RawNative::connect(hall.addr).await;
     slow.send(&[0x80, 0, 0]).await;
-    pinging.say("line_ping:1").await;
+    pinging.send_line("line_ping:1").await;
     assert_eq!(pinging.next().await.as_deref(), Some("line_pong:1"));
     for client in [&mut silent, &mut pinging, &mut slow] {
         assert_eq!(client.next().await, None, "neither a ping nor a part is a login");
@@ -121,7 +121,7 @@ async fn no_login_in_time() {
 
 #[tokio::test]
 async fn logins_in_pieces_and_across_each_other() {
-    let mut hall = Hall::open().await;
+    let mut hall = Harness::open().await;
     let login = |account: &str, zlib| {
         let fields = json!({"vid": "app", "account": account, "token": ""});
         packet(format!("login {fields}").as_bytes(), zlib)
@@ -153,7 +153,7 @@ async fn logins_in_pieces_and_across_each_other() {
 async fn a_blocked_client_does_not_delay_others() {
     let mut config = unlimited();
     config.limits.outbound_bytes = 64 * 1024;
-    let mut hall = Hall::open_with(config).await;
+    let mut hall = Harness::open_with(config).await;
     let mut slow = RawNative::connect_with(hall.addr, Some(4 * 1024)).await;
     slow.log_in("slow", "").await;
     for client in [&mut slow, &mut hall.bystander] {
@@ -203,14 +203,14 @@ fn unlimited() -> Config {
 }
 
 /// A server, and two sessions that have nothing to do with the bad input: a native one and a Web one.
-struct Hall {
+struct Harness {
     running: Running,
     addr: std::net::SocketAddr,
     bystander: RawNative,
     speaker: Client,
 }
 
-impl Hall {
+impl Harness {
     async fn open() -> Self {
         Self::open_with(unlimited()).await
     }
@@ -230,7 +230,7 @@ impl Hall {
     async fn check(&mut self, (input, gets, counted): &Case, mut client: RawNative) {
         let before = self.counted(counted);
         let line = self.filled(input, &client);
-        client.say(&line).await;
+        client.send_line(&line).await;
         let function = input.split(' ').nth(1).unwrap_or_default();
         match *gets {
             Gets::End => {
@@ -248,7 +248,7 @@ impl Hall {
             }
         }
         if !matches!(gets, Gets::End) {
-            client.say("line_ping:5").await;
+            client.send_line("line_ping:5").await;
             assert_eq!(
                 client.next().await.as_deref(),
                 Some("line_pong:5"),
@@ -266,9 +266,9 @@ impl Hall {
             .call("user_sendmsg", json!({"peer": "bystander", "content": after}))
             .await;
         assert_eq!(sent.json, json!({"result": "ok"}), "{after}");
-        let told = self.bystander.matching("notify recvmsg ").await;
-        let pair: Value = serde_json::from_str(&told["notify recvmsg ".len()..]).expect("a version and a line");
-        assert!(pair[1].as_str().is_some_and(|line| line.ends_with(after)), "{told}");
+        let emitted = self.bystander.matching("notify recvmsg ").await;
+        let pair: Value = serde_json::from_str(&emitted["notify recvmsg ".len()..]).expect("a version and a line");
+        assert!(pair[1].as_str().is_some_and(|line| line.ends_with(after)), "{emitted}");
         let args = json!({"ver_clear": pair[0], "max": 30});
         let cleared = self.bystander.call("user_getmsg", args).await;
         assert_eq!(

@@ -133,7 +133,7 @@ fn lines_that_are_no_records() {
 }
 
 #[test]
-fn what_cannot_have_happened() {
+fn impossible_records_are_refused() {
     check(
         &begun(&[line(999, "env", "in", r#"{"cut":true}"#)]),
         "line 7: t_us decreases",

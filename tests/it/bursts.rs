@@ -8,7 +8,7 @@ use sigbridge::config::{Config, OverRate};
 use sigbridge::startup::Running;
 
 use crate::support::{
-    ApiClient, Client, Got, PATIENCE, RawNative, config, counter, eventually, notified, serve, serve_with_config, tell,
+    ApiClient, Client, Got, PATIENCE, RawNative, config, counter, emit, eventually, notified, serve, serve_with_config,
     text,
 };
 
@@ -199,7 +199,7 @@ async fn a_client_that_takes_nothing_is_closed_in_time() {
 
 /// The connection is full when the server stops. Unacknowledged messages are saved all the same.
 #[tokio::test]
-async fn who_does_not_read_loses_no_message_at_the_end() {
+async fn a_slow_reader_receives_all_messages() {
     let folder = std::env::temp_dir().join(format!("sigbridge-blocked-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");
     let mut config = little();
@@ -210,7 +210,7 @@ async fn who_does_not_read_loses_no_message_at_the_end() {
     let mut slow = Client::connect_with(running.http, Some(4 * 1024)).await;
     slow.log_in("slow").await;
     slow.call("channel_join", json!({"name": "room"})).await;
-    tell(&mut speaker, "slow", "unread").await;
+    emit(&mut speaker, "slow", "unread").await;
     let msg = "x".repeat(8_000);
     let held = || running.server.memory.of(MemoryUser::Connections);
     for n in 0.. {
@@ -242,12 +242,12 @@ async fn one_sender_cannot_fill_a_mailbox() {
     let mut caller = Client::login(running.http, "caller").await;
     let mut friend = Client::login(running.http, "friend").await;
     for n in 0..50 {
-        tell(&mut crowd, "victim", &format!("crowd {n}")).await;
+        emit(&mut crowd, "victim", &format!("crowd {n}")).await;
         let call = json!({"channelName": format!("c{n}"), "peer": "victim", "extra": ""});
         assert_eq!(caller.call("voip_invite", call).await.err, "");
     }
     for n in 0..3 {
-        tell(&mut friend, "victim", &format!("friend {n}")).await;
+        emit(&mut friend, "victim", &format!("friend {n}")).await;
     }
     let (mut version, mut got) = (0, Vec::new());
     loop {
@@ -351,7 +351,7 @@ async fn sessions_that_wait_for_their_clients_are_bounded() {
 
 /// With its own memory full a session keeps little, and the sidecar forgets those first who are away longest.
 #[tokio::test]
-async fn what_waits_is_bounded_for_all_together() {
+async fn queued_data_is_bounded_in_all() {
     const BOUND: usize = 1 << 20;
     let mut config = quick();
     config.limits.messages_per_second = 0;
@@ -370,7 +370,7 @@ async fn what_waits_is_bounded_for_all_together() {
     for n in 0..6 {
         let away = Client::login(running.http, &format!("away{n}")).await;
         for _ in 0..40 {
-            tell(&mut speaker, &format!("away{n}"), &big).await;
+            emit(&mut speaker, &format!("away{n}"), &big).await;
         }
         drop(away);
         eventually("its lines are kept", || running.server.registry.len() == 1).await;

@@ -27,7 +27,7 @@ fn start(running: &Running, family: &str, more: &[&str]) -> Child {
 }
 
 /// The output for an input: exit code, stdout without uids, stderr.
-async fn said(mut child: Child, input: String) -> (i32, String, String) {
+async fn sent(mut child: Child, input: String) -> (i32, String, String) {
     let ended = tokio::task::spawn_blocking(move || {
         let _ = child.stdin.take().expect("stdin").write_all(input.as_bytes());
         child.wait_with_output().expect("it ends")
@@ -48,13 +48,13 @@ async fn a_logout_is_confirmed() {
     for family in ["web", "javasdk", "native"] {
         for input in ["", "logout\n", "logout", "quit\n", "getStatus\nlogout\nquit\n"] {
             for _ in 0..3 {
-                let (code, stdout, stderr) = said(start(&running, family, &[]), input.into()).await;
-                let told = stdout.lines().last() == Some("onLogout ecode=101");
-                assert!(code == 0 && told, "{family} {input:?}: {code} {stdout} {stderr}");
+                let (code, stdout, stderr) = sent(start(&running, family, &[]), input.into()).await;
+                let emitted = stdout.lines().last() == Some("onLogout ecode=101");
+                assert!(code == 0 && emitted, "{family} {input:?}: {code} {stdout} {stderr}");
             }
         }
     }
-    let (_, stdout, _) = said(start(&running, "web", &["--json"]), "logout\n".into()).await;
+    let (_, stdout, _) = sent(start(&running, "web", &["--json"]), "logout\n".into()).await;
     let last = r#"{"args":{"ecode":101},"event":"onLogout"}"#;
     assert_eq!(stdout.lines().last(), Some(last), "{stdout}");
 }
@@ -72,9 +72,9 @@ async fn the_servers_close_has_a_code() {
         // A session that has begun may not have answered the login yet.
         let answered = || counter(&running, "sigbridge_logins_total{result=\"new\",reason=\"\"}") == 1;
         eventually("it has logged in", answered).await;
-        let said = tokio::spawn(said(child, "wait 60\n".into()));
+        let sent = tokio::spawn(sent(child, "wait 60\n".into()));
         running.server.stop(Duration::from_secs(5)).await;
-        let (code, stdout, stderr) = said.await.expect("no panic");
+        let (code, stdout, stderr) = sent.await.expect("no panic");
         assert_eq!(stdout.lines().last(), Some(expected), "{family}: {stdout}{stderr}");
         assert_eq!(code, 1, "{family}: {stderr}");
         assert!(stderr.contains("error: the server closed the connection"), "{stderr}");
@@ -87,7 +87,7 @@ async fn a_line_over_the_limit_is_refused_as_a_whole() {
     let running = serve(config()).await;
     let long = format!("messageInstantSend alice 0 {}", "x ".repeat(40_000));
     let input = format!("\u{feff}messageInstantSend alice 0 one\r\n{long}\n\n \r\nmessageInstantSend alice 0 two");
-    let (code, stdout, stderr) = said(start(&running, "web", &[]), input).await;
+    let (code, stdout, stderr) = sent(start(&running, "web", &[]), input).await;
     assert_eq!(
         (code, &*stderr),
         (0, "error: input line 2 skipped: the line is longer than 65536 bytes\n")
@@ -112,14 +112,14 @@ onLogout ecode=101
 
 /// The report of a failed login: cause and remedy.
 async fn refused(running: &Running, more: &[&str], reason: &str, hint: &str) {
-    let (code, _, stderr) = said(start(running, "web", more), String::new()).await;
+    let (code, _, stderr) = sent(start(running, "web", more), String::new()).await;
     assert_eq!(code, 1, "{stderr}");
     assert!(stderr.contains(&format!("login refused: {reason}\n")), "{stderr}");
     assert!(stderr.contains(hint), "{stderr}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_login_says_what_to_do() {
+async fn a_refused_login_has_a_hint() {
     let mut config = config();
     config.auth.app_id = AppId::new("app").ok();
     config.auth.certificate = Some("5CFd2fd1755d40ecb72977518be15d3b".into());
@@ -139,7 +139,7 @@ async fn a_refused_login_says_what_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_login_without_an_agent_says_so() {
+async fn a_login_without_an_agent_is_reported() {
     let mut config = behind_a_link(config());
     config.session.rtm_login_timeout = Duration::from_millis(100);
     let running = serve_with_config(config).await;
@@ -148,7 +148,7 @@ async fn a_login_without_an_agent_says_so() {
 
 /// The server logs it as well, once, and not for each login.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_log_says_when_logins_wait_for_an_agent() {
+async fn logins_that_wait_for_an_agent_are_logged() {
     let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("call-no-agent");
     std::fs::create_dir_all(&folder).expect("the target folder can be written");
     let config = "[listen]\nhttp = '127.0.0.1:0'\ntcp = 'off'\nudp = []\n[session]\nrtm_login_timeout = '100ms'\n\
@@ -185,6 +185,6 @@ async fn the_log_says_when_logins_wait_for_an_agent() {
     }
     server.kill().expect("it runs");
     let _ = server.wait();
-    let said = log.filter(|line| line.contains("no agent connected; logins wait and time out"));
-    assert_eq!(said.count(), 1);
+    let sent = log.filter(|line| line.contains("no agent connected; logins wait and time out"));
+    assert_eq!(sent.count(), 1);
 }

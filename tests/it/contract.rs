@@ -59,7 +59,7 @@ fn repeated(text: &str) -> String {
 }
 
 async fn check(rtm: Arc<dyn Upstream>, name: &str) {
-    let (sender, mut told) = mpsc::channel(16);
+    let (sender, mut emitted) = mpsc::channel(16);
     let app = AppId::new("app").expect("an app id");
     let key = rtm.open(&app, Arc::new(move |news| drop(sender.try_send(news))));
     let mut number = 0;
@@ -82,7 +82,7 @@ async fn check(rtm: Arc<dyn Upstream>, name: &str) {
                 kind.build(&values).unwrap_or_else(|error| panic!("{call}: {error}")),
             );
             let answer = loop {
-                match timeout(PATIENCE, told.recv())
+                match timeout(PATIENCE, emitted.recv())
                     .await
                     .expect("an answer")
                     .expect("it is there")

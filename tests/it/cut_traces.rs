@@ -21,7 +21,7 @@ fn outcome(trace: &Trace) -> Outcome {
 
 /// Wherever the process was killed.
 #[test]
-fn what_is_behind_a_cut_is_no_difference() {
+fn records_after_a_cut_are_no_difference() {
     let text = text();
     let ends = text.match_indices('\n').map(|(at, _)| at + 1).skip(1);
     let mut between = 0;
@@ -40,7 +40,7 @@ fn what_is_behind_a_cut_is_no_difference() {
 }
 
 #[test]
-fn what_is_before_a_cut_is_compared() {
+fn records_before_a_cut_are_compared() {
     let text = text();
     let at = text.find("login_ret").expect("an answer") + 40;
     let end = at + text[at..].find('\n').expect("the end of a line") + 1;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::support::{Client, agent, behind_a_link, config, embedded, linked, serve_with_config, tell};
+use crate::support::{Client, agent, behind_a_link, config, embedded, emit, linked, serve_with_config};
 use identity::TokenPolicy;
 use identity::codec::{reserved_user, user_id_to_account};
 use rtm::AppId;
@@ -152,7 +152,7 @@ async fn each_app_has_its_own_way() {
     let mut alice = Client::login(running.http, "alice").await;
     let mut bob = Client::login(running.http, "bob").await;
     alice.poll(0).await;
-    tell(&mut bob, "alice", "hi").await;
+    emit(&mut bob, "alice", "hi").await;
     alice.frame("notify").await;
     agent("flutter", rtm, running.agents.expect("an agent upstream"));
     linked(&running).await;

@@ -21,7 +21,7 @@ use blocks::{Block, blocks};
 use shell::Given;
 
 /// How a block is held against the program.
-enum How {
+enum ExpectedOutput {
     /// By a shell, in an empty folder where this is given; only where these programs are.
     Shell(&'static [Given], &'static [&'static str]),
     /// By a test of this module.
@@ -29,10 +29,10 @@ enum How {
     /// Not here.
     Elsewhere(&'static str),
 }
-use How::{Elsewhere, Shell, Test};
+use ExpectedOutput::{Elsewhere, Shell, Test};
 
 /// All blocks, by their file and how their first command begins.
-const ALL: &[(&str, &str, How)] = &[
+const ALL: &[(&str, &str, ExpectedOutput)] = &[
     ("README.md", "cargo run -- serve", Test("the_quick_start")),
     (
         "docs/guide/get-started.md",
@@ -237,7 +237,7 @@ fn documents() -> Vec<Block> {
         .collect()
 }
 
-fn is_of((file, begins, _): &(&str, &str, How), block: &Block) -> bool {
+fn is_of((file, begins, _): &(&str, &str, ExpectedOutput), block: &Block) -> bool {
     block.file == *file && block.steps[0].command.starts_with(begins)
 }
 

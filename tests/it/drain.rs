@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-use crate::support::{Client, Got, PATIENCE, RawNative, config, eventually, http, serve_with_config, tell, text};
+use crate::support::{Client, Got, PATIENCE, RawNative, config, emit, eventually, http, serve_with_config, text};
 use sigbridge::config::Config;
 
 fn with_drain(delay: Duration, spread: Duration) -> Config {
@@ -125,7 +125,7 @@ async fn messages_of_the_drain_reach_the_next_process() {
         _ = closed(&mut alice) => ("alice", (&mut bob, "alice")),
         _ = closed(&mut bob) => ("bob", (&mut alice, "bob")),
     };
-    tell(second, to, "meanwhile").await;
+    emit(second, to, "meanwhile").await;
     draining.await.expect("no panic");
     running.server.stop(PATIENCE).await;
     let running = serve_with_config(config).await;

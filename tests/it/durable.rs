@@ -9,8 +9,8 @@ use serde_json::json;
 use tokio::time::{sleep, timeout};
 
 use crate::support::{
-    Client, PATIENCE, Program, QUIET, RawNative, agent, config, database, embedded, empty_folder, eventually,
-    free_address, is_installed, tell, text, to_file,
+    Client, PATIENCE, Program, QUIET, RawNative, agent, config, database, embedded, emit, empty_folder, eventually,
+    free_address, is_installed, text, to_file,
 };
 
 /// Config of all sidecars of a test, without addresses.
@@ -83,7 +83,7 @@ async fn lines_that_were_not_fetched_survive_their_sidecar() {
     let mut alice = Client::login(second.http, "alice").await;
     assert_eq!(bob.poll(0).await, (0, vec![]));
     for n in 1..=3 {
-        tell(&mut alice, "bob", &n.to_string()).await;
+        emit(&mut alice, "bob", &n.to_string()).await;
     }
     for _ in 1..=3 {
         bob.frame("notify").await;
@@ -93,9 +93,9 @@ async fn lines_that_were_not_fetched_survive_their_sidecar() {
     // The acknowledgement of the first line is saved.
     sleep(QUIET).await;
     first.kill();
-    tell(&mut alice, "bob", "4").await;
+    emit(&mut alice, "bob", "4").await;
     let mut bob = Client::login(second.http, "bob").await;
-    tell(&mut alice, "bob", "5").await;
+    emit(&mut alice, "bob", "5").await;
     // The last message may still be on its way through Redis.
     let all = async {
         loop {
@@ -139,9 +139,9 @@ async fn a_line_is_resumed_at_another_sidecar() {
     alice.call("user_sendmsg", json!({"peer": "bob", "content": 3})).await;
     let mut back = RawNative::connect(second.tcp).await;
     back.line = bob.line.clone();
-    back.say(&format!("line_login2 {} 2 0", bob.line)).await;
+    back.send_line(&format!("line_login2 {} 2 0", bob.line)).await;
     let sub = json!({"cid": joined["cid"].to_string(), "cname": "room", "msgid": 7, "vid": "app"});
-    back.say(&format!("channel_sub {sub}")).await;
+    back.send_line(&format!("channel_sub {sub}")).await;
     assert_eq!(back.next().await.as_deref(), Some("line_login_res ok"));
     assert_eq!(back.matching("notify msg ").await, "notify msg 2");
     back.matching("notify recvmsg [3,").await;
@@ -154,20 +154,20 @@ async fn a_line_is_resumed_at_another_sidecar() {
     alice
         .call("channel_sendmsg", json!({"name": "room", "msg": "still there?"}))
         .await;
-    let told = back.matching("notify channel2 8 ").await;
-    assert!(told.contains("still there?"), "{told}");
+    let emitted = back.matching("notify channel2 8 ").await;
+    assert!(emitted.contains("still there?"), "{emitted}");
     // And back, with the same line: it was not replaced.
     first.restart().await;
     second.kill();
     let mut again = RawNative::connect(first.tcp).await;
-    again.say(&format!("line_login2 {} 2 0", bob.line)).await;
+    again.send_line(&format!("line_login2 {} 2 0", bob.line)).await;
     assert_eq!(again.next().await.as_deref(), Some("line_login_res ok"));
     // A newer login makes it invalid everywhere.
     let mut other = RawNative::login(first.tcp, "bob").await;
     assert_eq!(other.call("user_setfg", json!({})).await, json!({"result": "ok"}));
     second.restart().await;
     let mut late = RawNative::connect(second.tcp).await;
-    late.say(&format!("line_login2 {} 2 0", bob.line)).await;
+    late.send_line(&format!("line_login2 {} 2 0", bob.line)).await;
     assert_eq!(late.next().await.as_deref(), Some("line_login_res kick"));
 }
 
@@ -183,11 +183,11 @@ async fn a_session_moves_while_its_sidecar_lives() {
     let mut bob = Client::login(first.http, "bob").await;
     bob.poll(0).await;
     for n in 0..20 {
-        tell(&mut alice, "bob", &n.to_string()).await;
+        emit(&mut alice, "bob", &n.to_string()).await;
     }
     let mut moved = Client::login(second.http, "bob").await;
     for n in 20..30 {
-        tell(&mut alice, "bob", &n.to_string()).await;
+        emit(&mut alice, "bob", &n.to_string()).await;
     }
     let (mut version, mut got) = (0, Vec::new());
     while got.len() < 30 {
@@ -234,11 +234,11 @@ async fn behind_agents_mailboxes_and_messages_to_offline_peers_survive() {
     let mut bob = linked_login(sidecars[0].http, "bob").await;
     bob.poll(0).await;
     for n in 1..=3 {
-        tell(&mut alice, "bob", &n.to_string()).await;
+        emit(&mut alice, "bob", &n.to_string()).await;
         bob.frame("notify").await;
     }
     // Carol is offline: the message waits with Bob.
-    tell(&mut bob, "carol", "later").await;
+    emit(&mut bob, "carol", "later").await;
     agents[0].cancel();
     sidecars[0].kill();
     let mut bob = linked_login(sidecars[1].http, "bob").await;

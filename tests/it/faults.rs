@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::support::{Client, PATIENCE, tell, text};
+use crate::support::{Client, PATIENCE, emit, text};
 
 /// One sender and one receiver with numbered messages.
 struct Pair {
@@ -57,7 +57,7 @@ impl Pair {
 
     /// Sends a message, which must be accepted.
     async fn send(&mut self) {
-        tell(&mut self.from, &self.name, &self.sent.to_string()).await;
+        emit(&mut self.from, &self.name, &self.sent.to_string()).await;
         self.sent += 1;
     }
 

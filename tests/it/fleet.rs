@@ -324,15 +324,15 @@ impl Robot {
         Some(())
     }
 
-    fn polled(&mut self, asked: u64, reply: &Value) {
+    fn polled(&mut self, requested: u64, reply: &Value) {
         let clear = reply["ver_clear"].as_u64().unwrap_or_default();
-        if std::mem::take(&mut self.first_poll) || clear > self.version && asked == self.version {
+        if std::mem::take(&mut self.first_poll) || clear > self.version && requested == self.version {
             self.version = self.version.max(clear);
         }
         // The sidecar has taken the acknowledgement.
         let (done, open) = std::mem::take(&mut self.open)
             .into_iter()
-            .partition(|(version, _)| *version <= asked.min(clear));
+            .partition(|(version, _)| *version <= requested.min(clear));
         self.open = open;
         let done: Vec<(u64, String)> = done;
         self.seen

@@ -36,18 +36,18 @@ fn har(sockets: &[&[Json]]) -> Json {
     json!({ "log": { "version": "1.2", "entries": sockets.iter().map(entry).collect::<Vec<_>>() } })
 }
 
-fn said(kind: &str, time: f64, data: impl Into<String>) -> Json {
+fn sent(kind: &str, time: f64, data: impl Into<String>) -> Json {
     json!({ "type": kind, "time": time, "opcode": 1, "data": data.into() })
 }
 
 fn login(time: f64, device: &str) -> Json {
     let fields = json!({ "vid": "app", "account": "al", "token": "SECRET", "device": device });
-    said("send", time, json!(["login", fields]).to_string())
+    sent("send", time, json!(["login", fields]).to_string())
 }
 
 fn login_ret(time: f64) -> Json {
     let reply = json!({ "result": "ok", "uid": 7, "line": "L" }).to_string();
-    said("receive", time, json!(["login_ret", ["", reply]]).to_string())
+    sent("receive", time, json!(["login_ret", ["", reply]]).to_string())
 }
 
 fn records(imported: &Imported) -> impl Iterator<Item = &Record> {
@@ -83,14 +83,14 @@ fn shown(imported: &Imported) -> Vec<String> {
 
 #[test]
 fn sockets_that_log_in_are_sessions() {
-    let lost = [said("receive", 99.0, "x")];
-    let other = [said("send", 5.0, r#"{"jsonrpc":"2.0"}"#)];
+    let lost = [sent("receive", 99.0, "x")];
+    let other = [sent("send", 5.0, r#"{"jsonrpc":"2.0"}"#)];
     let web = [
         login(100.0005, "websdk"),
         login_ret(100.25),
-        said("send", 100.2, r#"["set_flag",1]"#),
-        said("send", 100.2, r#"["ping",1]"#),
-        said("receive", 100.2, r#"["pong",1]"#),
+        sent("send", 100.2, r#"["set_flag",1]"#),
+        sent("send", 100.2, r#"["ping",1]"#),
+        sent("receive", 100.2, r#"["pong",1]"#),
     ];
     let java = [login(101.0, "javasdk")];
     let found = imported(&har(&[&lost, &[], &other, &web, &java])).expect("two sessions");
@@ -126,7 +126,7 @@ fn odd_entries_of_others_are_left_out() {
     let other =
         |messages: Json| json!({ "request": { "url": "wss://other.example/" }, "_webSocketMessages": messages });
     let message = |key: &str, value: Json| {
-        let mut message = said("send", 1.0, "x");
+        let mut message = sent("send", 1.0, "x");
         message[key] = value;
         other(json!([message]))
     };
@@ -181,7 +181,7 @@ fn odd_entries_of_others_are_left_out() {
 #[test]
 fn messages_are_taken_as_tools_write_them() {
     let call = r#"["call2",["f",1,{"line":"L"}]]"#;
-    let mut messages = vec![login(1.0, "websdk"), login_ret(1.1), said("send", 1.2, call)];
+    let mut messages = vec![login(1.0, "websdk"), login_ret(1.1), sent("send", 1.2, call)];
     let expected = frames(&imported(&har(&[&messages])).expect("a session"));
     assert_eq!(expected.len(), 3);
     let same = |messages: &[Json], what: &str| {
@@ -190,7 +190,7 @@ fn messages_are_taken_as_tools_write_them() {
     };
     let newest_first: Vec<Json> = messages.iter().rev().cloned().collect();
     same(&newest_first, "the newest first");
-    let mut early = vec![said("send", 0.5, "no frame"), said("receive", 0.6, "x")];
+    let mut early = vec![sent("send", 0.5, "no frame"), sent("receive", 0.6, "x")];
     early.extend(messages.iter().cloned());
     same(&early, "frames before the login");
     assert_eq!(imported(&har(&[&early])).expect("a session").early, 2);
@@ -203,7 +203,7 @@ fn messages_are_taken_as_tools_write_them() {
 
     // Half a character becomes the character for it in the archive's own JSON; that of the frame stays as it is.
     let half = |text: &str| {
-        let har = har(&[&[login(1.0, "websdk"), login_ret(1.1), said("send", 1.2, "HALF")]]).to_string();
+        let har = har(&[&[login(1.0, "websdk"), login_ret(1.1), sent("send", 1.2, "HALF")]]).to_string();
         let found = import(&tables(), har.replace("HALF", text).as_bytes()).expect("a session");
         frames(&found).pop().expect("a frame").2
     };
@@ -218,7 +218,7 @@ fn messages_are_taken_as_tools_write_them() {
 }
 
 #[test]
-fn what_cannot_be_imported_is_refused_at_its_place() {
+fn invalid_entries_are_refused_at_their_place() {
     let check = |bytes: &[u8], expected: &str| {
         let error = import(&tables(), bytes).expect_err("it cannot be imported");
         assert!(error.to_string().starts_with(expected), "{error}");
@@ -236,10 +236,10 @@ fn what_cannot_be_imported_is_refused_at_its_place() {
     check_har(json!({ "log": { "entries": [{}] } }), "none of 1 entries");
     check_har(har(&[&[], &[]]), "none of 2 entries has WebSocket messages");
     check_har(
-        har(&[&[said("send", 1.0, "x")], &[said("receive", 1.0, r#"["login",{}]"#)]]),
+        har(&[&[sent("send", 1.0, "x")], &[sent("receive", 1.0, r#"["login",{}]"#)]]),
         "none of 2 WebSockets sent a legacy Web login",
     );
-    let mut binary = said("receive", 2.0, "AAAA");
+    let mut binary = sent("receive", 2.0, "AAAA");
     binary["opcode"] = json!(2);
     check_har(
         har(&[&[], &[login(1.0, "websdk"), binary]]),
@@ -249,19 +249,19 @@ fn what_cannot_be_imported_is_refused_at_its_place() {
         har(&[&[login(-1.0, "websdk")]]),
         "entry 0 (wss://sig.example.com/), message 0: its time is out of range",
     );
-    let mut odd = said("send", 2.0, r#"["set_flag",1]"#);
+    let mut odd = sent("send", 2.0, r#"["set_flag",1]"#);
     odd["time"] = json!("2019-05-24T20:41:22Z");
     check_har(
         har(&[&[], &[login(1.0, "websdk"), odd]]),
         "entry 1 (wss://sig.example.com/), message 1: its time is not a number",
     );
     check_har(
-        har(&[&[login(1.0, "websdk"), said("send", 2.0, "no JSON")]]),
+        har(&[&[login(1.0, "websdk"), sent("send", 2.0, "no JSON")]]),
         "entry 0 (wss://sig.example.com/), message 1: not a frame of the Web wire",
     );
     // More than a line of a trace holds, once it is escaped.
     check_har(
-        har(&[&[login(1.0, "websdk"), said("receive", 2.0, "\u{1}".repeat(1_000_000))]]),
+        har(&[&[login(1.0, "websdk"), sent("receive", 2.0, "\u{1}".repeat(1_000_000))]]),
         "entry 0 (wss://sig.example.com/): line 4: line longer",
     );
 }
@@ -300,7 +300,7 @@ fn a_browsers_archive_is_imported_exported_and_imported_again() {
 }
 
 #[test]
-fn replay_says_that_half_of_it_is_missing() {
+fn replay_reports_a_missing_half() {
     let found = imported(&har(&[&[login(1.0, "websdk"), login_ret(1.0)]])).expect("a session");
     let tables = tables();
     let encoders = Arc::new(encoders(&tables).expect("a wire for each profile"));
@@ -368,8 +368,8 @@ fn an_archive_with_texts_that_were_cut_is_played_live() {
     let session = [
         login(1.0, "websdk"),
         login_ret(1.0),
-        said("send", 2.0, call),
-        said("receive", 2.1, reply),
+        sent("send", 2.0, call),
+        sent("receive", 2.1, reply),
     ];
     let mut inner = har(&[&session]).to_string();
     // And in a frame that the tool took apart itself.

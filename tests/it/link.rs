@@ -7,7 +7,7 @@ use crate::support::{
     Client, PATIENCE, Wire, agent, behind_a_link, config, counter, driver, driver_alone, embedded, eventually, linked,
     notified,
 };
-use crate::support::{serve_with_config, tell, text};
+use crate::support::{emit, serve_with_config, text};
 use agent_link::driver::dial_server;
 use parking_lot::Mutex;
 use rtm::AppId;
@@ -51,7 +51,7 @@ async fn a_link_that_is_cut_loses_and_doubles_nothing() {
         }
     });
     for n in 0..MESSAGES {
-        tell(&mut bob, "alice", &n.to_string()).await;
+        emit(&mut bob, "alice", &n.to_string()).await;
         if n % 4 == 0 {
             sleep(Duration::from_millis(10)).await;
         }
@@ -74,7 +74,7 @@ async fn a_link_that_is_cut_loses_and_doubles_nothing() {
 }
 
 #[tokio::test]
-async fn sessions_are_built_again_when_their_agent_dies() {
+async fn sessions_are_restored_after_an_agent_loss() {
     let rtm = embedded(&fast());
     let running = serve_with_config(behind_a_link(fast())).await;
     let to = running.agents.expect("an agent upstream");
@@ -101,14 +101,14 @@ async fn sessions_are_built_again_when_their_agent_dies() {
     assert!(line.to_string().contains("after"), "{line}");
     assert_eq!(counter(&running, "sigbridge_agent_gaps_total"), 1);
     assert_eq!(counter(&running, "sigbridge_agent_gap_sessions_total"), 2);
-    tell(&mut bob, "alice", "hi").await;
-    let told = timeout(PATIENCE, alice.frame("notify")).await.expect("the message");
-    assert_eq!(text(&notified(&told).2), "hi");
+    emit(&mut bob, "alice", "hi").await;
+    let emitted = timeout(PATIENCE, alice.frame("notify")).await.expect("the message");
+    assert_eq!(text(&notified(&emitted).2), "hi");
 }
 
 /// What was accepted and did not arrive is counted; nothing arrives twice.
 #[tokio::test]
-async fn an_agent_that_dies_under_load_loses_nothing_in_silence() {
+async fn a_lost_agent_under_load_is_reported() {
     const MESSAGES: usize = 300;
     // RTM itself lives on.
     let rtm = embedded(&fast());
@@ -120,7 +120,7 @@ async fn an_agent_that_dies_under_load_loses_nothing_in_silence() {
     let mut bob = Client::login(running.http, "bob").await;
     let driver = running.driver.clone().expect("an agent upstream");
     for n in 0..MESSAGES {
-        tell(&mut bob, "alice", &n.to_string()).await;
+        emit(&mut bob, "alice", &n.to_string()).await;
         if n % 100 == 50 {
             current.cancel();
             eventually("the agent is missed", || !driver.status().up).await;
@@ -155,11 +155,11 @@ async fn an_agent_that_dies_under_load_loses_nothing_in_silence() {
 
 /// Events of an instance.
 #[derive(Default)]
-struct Ear(Mutex<Vec<UpstreamEvent>>);
+struct EventQueue(Mutex<Vec<UpstreamEvent>>);
 
-impl Ear {
+impl EventQueue {
     fn reply(&self, number: u64) -> Option<Result<RtmReply, String>> {
-        self.0.lock().iter().find_map(|told| match told {
+        self.0.lock().iter().find_map(|emitted| match emitted {
             UpstreamEvent::Reply { request, result } if *request == number => {
                 Some(result.clone().map_err(|e| e.to_string()))
             }
@@ -168,8 +168,8 @@ impl Ear {
     }
 
     fn texts(&self) -> Vec<String> {
-        let told = self.0.lock();
-        let texts = told.iter().filter_map(|told| match told {
+        let emitted = self.0.lock();
+        let texts = emitted.iter().filter_map(|emitted| match emitted {
             UpstreamEvent::Event(RtmEvent::MessageFromPeer {
                 message: Message::Text(text),
                 ..
@@ -184,18 +184,18 @@ impl Ear {
 struct User {
     rtm: Arc<dyn Upstream>,
     key: ClientKey,
-    ear: Arc<Ear>,
+    queue: Arc<EventQueue>,
     calls: u64,
 }
 
 impl User {
     async fn login(rtm: Arc<dyn Upstream>, name: &str) -> Self {
-        let ear = Arc::new(Ear::default());
-        let tell = ear.clone();
+        let queue = Arc::new(EventQueue::default());
+        let emit = queue.clone();
         let app = AppId::new("app").expect("an app id");
-        let key = rtm.open(&app, Arc::new(move |told| tell.0.lock().push(told)));
+        let key = rtm.open(&app, Arc::new(move |emitted| emit.0.lock().push(emitted)));
         let calls = 0;
-        let mut user = Self { rtm, key, ear, calls };
+        let mut user = Self { rtm, key, queue, calls };
         let uid = UserId::new(name).expect("a user id");
         let login = user.call(RtmCall::Login { uid, token: None }).await;
         assert_eq!(login, Ok(RtmReply::Void), "{name}");
@@ -206,11 +206,11 @@ impl User {
         self.calls += 1;
         let number = self.calls;
         self.rtm.call(&self.key, number, call);
-        eventually("a reply", || self.ear.reply(number).is_some()).await;
-        self.ear.reply(number).expect("it was there")
+        eventually("a reply", || self.queue.reply(number).is_some()).await;
+        self.queue.reply(number).expect("it was there")
     }
 
-    async fn tell(&mut self, peer: &str, text: &str) {
+    async fn emit(&mut self, peer: &str, text: &str) {
         let call = RtmCall::SendMessageToPeer {
             peer_id: UserId::new(peer).expect("a user id"),
             message: Message::Text(text.into()),
@@ -240,7 +240,7 @@ async fn another_bridge_finds_what_came_in_between() {
     killed.cancel();
     drop(before);
     for n in 0..50 {
-        bob.tell("alice", &n.to_string()).await;
+        bob.emit("alice", &n.to_string()).await;
     }
     let mut listener = TcpListener::bind(addr).await;
     while listener.is_err() {
@@ -250,10 +250,10 @@ async fn another_bridge_finds_what_came_in_between() {
     let (after, _killed) = driver(listener.expect("bound")).await;
     eventually("the agent comes back", || after.status().up).await;
     let mut alice = User::login(after, "alice").await;
-    bob.tell("alice", "live").await;
-    eventually("the last message", || alice.ear.texts().contains(&"live".into())).await;
+    bob.emit("alice", "live").await;
+    eventually("the last message", || alice.queue.texts().contains(&"live".into())).await;
     let expected: Vec<String> = (0..50).map(|n| n.to_string()).chain(["live".into()]).collect();
-    assert_eq!(alice.ear.texts(), expected);
+    assert_eq!(alice.queue.texts(), expected);
     let uid = UserId::new("alice").expect("a user id");
     let again = alice.call(RtmCall::Login { uid, token: None }).await;
     assert!(
@@ -279,13 +279,13 @@ async fn the_embedded_rtm_is_served_to_others() {
     tokio::spawn(async move { dial_server(joining, &url, None, end, false).await });
     eventually("the link", || users.status().up).await;
     let mut bob = User::login(users.clone(), "bob").await;
-    bob.tell("alice", "from the new app").await;
+    bob.emit("alice", "from the new app").await;
     assert_eq!(text(&notified(&alice.frame("notify").await).2), "from the new app");
     // The link is lost, and neither side misses anything.
     wire.cut();
-    tell(&mut alice, "bob", "back").await;
-    eventually("the answer", || bob.ear.texts() == ["back"]).await;
-    bob.tell("alice", "again").await;
+    emit(&mut alice, "bob", "back").await;
+    eventually("the answer", || bob.queue.texts() == ["back"]).await;
+    bob.emit("alice", "again").await;
     assert_eq!(text(&notified(&alice.frame("notify").await).2), "again");
 }
 
@@ -320,7 +320,7 @@ async fn round(clients: &mut [Client], text: &str) {
     let next = |n: usize| (n + 1) % clients.len();
     let peers: Vec<String> = (0..clients.len()).map(|n| format!("user{}", next(n))).collect();
     for (client, peer) in clients.iter_mut().zip(&peers) {
-        tell(client, peer, text).await;
+        emit(client, peer, text).await;
     }
     for client in clients {
         let (_, _, line) = notified(&client.frame("notify").await);

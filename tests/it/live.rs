@@ -76,7 +76,7 @@ fn set(record: &mut Record, text: String) {
 const HI: &str = "instant 1795254109025 hi there";
 
 #[test]
-fn equal_is_what_says_the_same_in_time() {
+fn outputs_of_the_same_content_and_time_are_equal() {
     check("as it was", |_| {}, Ok(0));
     check(
         "times of lines are not compared",
@@ -130,7 +130,7 @@ fn equal_is_what_says_the_same_in_time() {
 }
 
 #[test]
-fn what_is_on_one_side_only_differs_unless_it_cannot_be_on_both() {
+fn records_of_one_side_differ_unless_both_cannot_have_them() {
     check(
         "an answer is missing",
         |records| {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::support::{Client, Program, empty_folder, eventually, free_address, http, tell, to_file};
+use crate::support::{Client, Program, emit, empty_folder, eventually, free_address, http, to_file};
 use serde_json::{Value, json};
 
 /// The lines of a JSON log, all of which are JSON.
@@ -13,7 +13,7 @@ fn lines(log: &str) -> Vec<Value> {
 }
 
 /// The fields of lines with content.
-fn said(log: &str, message: &str) -> Vec<Value> {
+fn sent(log: &str, message: &str) -> Vec<Value> {
     let lines = lines(log).into_iter().map(|mut line| line["fields"].take());
     lines.filter(|fields| fields["message"] == message).collect()
 }
@@ -54,7 +54,7 @@ async fn a_line_for_each_login_refusal_and_end() {
     let metrics = http(admin, "GET /metrics", &[], "").await.body;
     assert_eq!(program.stop().await, Some(0));
     let log = program.text("log");
-    let texts = |message: &str| said(&log, message).into_iter().map(known).collect::<Vec<_>>();
+    let texts = |message: &str| sent(&log, message).into_iter().map(known).collect::<Vec<_>>();
     let alice = r#"account="alice" app="app""#;
     assert_eq!(
         texts("login accepted"),
@@ -74,7 +74,7 @@ async fn a_line_for_each_login_refusal_and_end() {
             format!(r#"{alice} how="logged out" peer="127.0.0.1" profile="web""#)
         ]
     );
-    let (begun, ended) = (said(&log, "login accepted"), said(&log, "session ended"));
+    let (begun, ended) = (sent(&log, "login accepted"), sent(&log, "session ended"));
     assert_eq!(begun[0]["session"], ended[0]["session"]);
     assert_ne!(begun[0]["session"], begun[1]["session"]);
     for (result, reason) in [("new", ""), ("replace", ""), ("refused", "wrong account")] {
@@ -98,8 +98,8 @@ async fn a_line_names_accounts_as_the_config_wants() {
         let log = program.text("log");
         assert!(!log.contains("alice") && !log.contains("al ice"), "{log}");
         let account = |fields: &Value| fields["account"].as_str().map(str::to_owned);
-        let accepted: Vec<_> = said(&log, "login accepted").iter().map(account).collect();
-        let ended: Vec<_> = said(&log, "session ended").iter().map(account).collect();
+        let accepted: Vec<_> = sent(&log, "login accepted").iter().map(account).collect();
+        let ended: Vec<_> = sent(&log, "session ended").iter().map(account).collect();
         assert_eq!(accepted, ended, "{log}");
         named.push(accepted[0].clone());
     }
@@ -109,7 +109,7 @@ async fn a_line_names_accounts_as_the_config_wants() {
 }
 
 #[tokio::test]
-async fn what_repeats_itself_is_counted() {
+async fn repeated_lines_are_counted() {
     let (mut program, addr) = serve(
         "repeated",
         "[mailbox]\nlimit = 5\n[limits]\nmessages_per_second = 1000\n",
@@ -118,19 +118,19 @@ async fn what_repeats_itself_is_counted() {
     let _bob = Client::login(addr, "bob").await;
     let mut alice = Client::login(addr, "alice").await;
     for n in 0..40 {
-        tell(&mut alice, "bob", &format!("m{n}")).await;
+        emit(&mut alice, "bob", &format!("m{n}")).await;
     }
     eventually("his mailbox is full", || program.text("log").contains("mailbox lines")).await;
     assert_eq!(program.stop().await, Some(0));
     let log = program.text("log");
-    let dropped = said(&log, "dropped");
+    let dropped = sent(&log, "dropped");
     let of_mailbox: Vec<_> = dropped
         .iter()
         .filter(|fields| fields["what"] == "mailbox lines")
         .collect();
     assert_eq!(of_mailbox.len(), 1, "{log}");
     assert_eq!(of_mailbox[0]["account"], "bob");
-    let left_out = said(&log, "log lines suppressed");
+    let left_out = sent(&log, "log lines suppressed");
     let of_mailbox = left_out
         .iter()
         .find(|fields| fields["kind"] == "mailbox lines")
@@ -221,8 +221,8 @@ async fn strangers_at_the_link_have_a_line_a_minute() {
     }
     assert_eq!(program.stop().await, Some(0));
     let log = program.text("log");
-    assert_eq!(said(&log, "rejected at the link").len(), 1, "{log}");
-    let left_out = said(&log, "log lines suppressed");
+    assert_eq!(sent(&log, "rejected at the link").len(), 1, "{log}");
+    let left_out = sent(&log, "log lines suppressed");
     assert_eq!((left_out.len(), &left_out[0]["lines"]), (1, &json!(19)), "{log}");
     assert_eq!(left_out[0]["from"], "127.0.0.1");
 }

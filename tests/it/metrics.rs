@@ -10,7 +10,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::{Client, config, empty_folder, http, serve_with_config, tell};
+use crate::support::{Client, config, emit, empty_folder, http, serve_with_config};
 
 /// Below this line the document is made from the registry.
 const GENERATED: &str = "<!-- from the registry; UPDATE_DOCS=1 cargo test --test it metrics:: writes it -->\n";
@@ -47,10 +47,10 @@ async fn scrape(used: bool) -> String {
                 ""
             );
         }
-        let say = serde_json::json!({"name": "room", "msg": "hi"});
-        assert_eq!(alice.call("channel_sendmsg", say).await.err, "");
+        let send_line = serde_json::json!({"name": "room", "msg": "hi"});
+        assert_eq!(alice.call("channel_sendmsg", send_line).await.err, "");
         for _ in 0..20 {
-            tell(&mut alice, "bob", "hi").await;
+            emit(&mut alice, "bob", "hi").await;
         }
         clients.extend([alice, bob]);
     }
@@ -325,6 +325,6 @@ fn promtool(args: &[&str], file: &Path, stdin: Option<&Path>) {
         None => command.arg(file),
     };
     let output = command.output().expect("it runs");
-    let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{args:?} {}:\n{said}", file.display());
+    let sent = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{args:?} {}:\n{sent}", file.display());
 }

@@ -45,9 +45,9 @@ async fn every_documented_call() {
     let missing: Vec<&str> = functions.filter(|name| !called.contains(*name)).collect();
     assert_eq!(missing, [""; 0], "functions that the script does not call");
     let forms = wire.events.iter().enumerate();
-    let told = forms.filter(|(_, form)| form.as_ref().is_some_and(|form| form.via != Via::Client));
-    let told = told.map(|(sig, _)| &*tables.signatures[sig].name);
-    let missing: Vec<&str> = told.filter(|name| !seen.contains(*name)).collect();
+    let emitted = forms.filter(|(_, form)| form.as_ref().is_some_and(|form| form.via != Via::Client));
+    let emitted = emitted.map(|(sig, _)| &*tables.signatures[sig].name);
+    let missing: Vec<&str> = emitted.filter(|name| !seen.contains(*name)).collect();
     assert_eq!(missing, [""; 0], "events that the script does not see");
 }
 
@@ -56,7 +56,7 @@ fn tcp(running: &Running) -> std::net::SocketAddr {
 }
 
 #[tokio::test]
-async fn a_login_that_is_refused_says_why_in_three_words() {
+async fn a_refused_login_has_its_reason_in_three_words() {
     let mut config = unlimited();
     config.auth.app_id = Some(AppId::new("app").expect("an app id"));
     config.auth.certificate = Some(SecretString::from("secret"));
@@ -90,7 +90,7 @@ async fn either_kind_of_packet_at_any_time() {
     let mut client = RawNative::connect(tcp(&running)).await;
     for zlib in [false, true, true, false] {
         client.zlib = zlib;
-        client.say("line_ping:007").await;
+        client.send_line("line_ping:007").await;
         assert_eq!(client.next().await.as_deref(), Some("line_pong:007"), "{zlib}");
     }
     client.zlib = true;
@@ -102,10 +102,10 @@ async fn either_kind_of_packet_at_any_time() {
             .call("user_sendmsg", json!({"peer": "dora", "content": content}))
             .await;
         assert_eq!(reply, json!({"result": "ok"}));
-        let told = client.next().await.unwrap_or_default();
+        let emitted = client.next().await.unwrap_or_default();
         assert!(
-            told.starts_with("notify recvmsg [") && told.contains(content),
-            "{told:.80}"
+            emitted.starts_with("notify recvmsg [") && emitted.contains(content),
+            "{emitted:.80}"
         );
     }
 }
@@ -116,14 +116,14 @@ async fn a_pong_is_later_than_its_ping() {
     let mut client = RawNative::login(tcp(&running), "dora").await;
     for n in 0..5 {
         let before = tokio::time::Instant::now();
-        client.say(&format!("line_ping:{n}")).await;
+        client.send_line(&format!("line_ping:{n}")).await;
         assert_eq!(client.next().await, Some(format!("line_pong:{n}")));
         assert!(before.elapsed() >= Duration::from_millis(10), "{:?}", before.elapsed());
     }
 }
 
 #[tokio::test]
-async fn what_waits_is_announced_behind_the_login() {
+async fn waiting_lines_are_announced_after_the_login() {
     // Behind a link the last messages may still be on their way when she logs in.
     let running = serve_with_config(unlimited()).await;
     let mut bob = RawNative::login(tcp(&running), "bob").await;
@@ -150,23 +150,23 @@ async fn a_line_takes_its_session_to_another_socket() {
     let mut old = RawNative::login(tcp(&running), "dora").await;
     let joined = old.call("channel_join", json!({"name": "room"})).await;
     bob.call("channel_join", json!({"name": "room"})).await;
-    let told = old.next().await.expect("that Bob has joined");
-    assert!(told.starts_with("notify channel2 1 msg-v2 bob room "), "{told}");
+    let emitted = old.next().await.expect("that Bob has joined");
+    assert!(emitted.starts_with("notify channel2 1 msg-v2 bob room "), "{emitted}");
     // The server has not noticed that the old socket is of no use any more.
     let mut words = "line_login2";
     for _ in 0..3 {
         let mut new = RawNative::connect(tcp(&running)).await;
         new.line = old.line.clone();
-        new.say(&format!("{words} {} 2 0", old.line)).await;
+        new.send_line(&format!("{words} {} 2 0", old.line)).await;
         assert_eq!(new.next().await.as_deref(), Some("line_login_res ok"));
         assert_eq!(old.next().await, None, "no kick");
         bob.call("channel_sendmsg", json!({"name": "room", "msg": words})).await;
         let sub = json!({"cid": joined["cid"].to_string(), "cname": "room", "msgid": 1, "vid": "app"});
-        new.say(&format!("channel_sub {sub}")).await;
-        let told = new.next().await.expect("what it has missed");
+        new.send_line(&format!("channel_sub {sub}")).await;
+        let emitted = new.next().await.expect("what it has missed");
         assert!(
-            told.starts_with("notify channel2 2 ") && told.contains("line_login2"),
-            "{told}"
+            emitted.starts_with("notify channel2 2 ") && emitted.contains("line_login2"),
+            "{emitted}"
         );
         while let Some(Some(_)) = new.within(QUIET).await {}
         (old, words) = (new, "line_login3");
@@ -196,7 +196,7 @@ async fn an_unknown_session_line_is_not_a_kick() {
         "0123456789abcdef-0123456789abcdef0123456789abcdef01234567",
     ] {
         let mut client = RawNative::connect(tcp(&running)).await;
-        client.say(&format!("line_login2 {line} 2 0")).await;
+        client.send_line(&format!("line_login2 {line} 2 0")).await;
         let answer = client.next().await;
         assert_eq!(answer.as_deref(), Some("line_login_res outofsync"), "{line}");
         assert_eq!(client.next().await, None, "{line}");
@@ -204,7 +204,7 @@ async fn an_unknown_session_line_is_not_a_kick() {
     dora.call("user_logout", json!({})).await;
     assert_eq!(dora.next().await, None);
     let mut late = RawNative::connect(tcp(&running)).await;
-    late.say(&format!("line_login2 {} 2 0", dora.line)).await;
+    late.send_line(&format!("line_login2 {} 2 0", dora.line)).await;
     assert_eq!(late.next().await.as_deref(), Some("line_login_res outofsync"));
 }
 
@@ -223,7 +223,7 @@ async fn the_newest_login_wins_whatever_its_family() {
     assert_eq!(web.next().await, Got::Frame(json!(["close", ""])));
     for lost in [first, second] {
         let mut late = RawNative::connect(tcp(&running)).await;
-        late.say(&format!("line_login2 {} 2 0", lost.line)).await;
+        late.send_line(&format!("line_login2 {} 2 0", lost.line)).await;
         assert_eq!(late.next().await.as_deref(), Some("line_login_res kick"));
     }
     assert_eq!(third.call("user_setfg", json!({})).await, json!({"result": "ok"}));
@@ -234,7 +234,7 @@ async fn clients_are_notified_of_a_restart() {
     let running = serve(unlimited()).await;
     let mut dora = RawNative::login(tcp(&running), "dora").await;
     let mut unknown = RawNative::connect(tcp(&running)).await;
-    unknown.say("line_ping:1").await;
+    unknown.send_line("line_ping:1").await;
     assert_eq!(unknown.next().await.as_deref(), Some("line_pong:1"));
     let server = running.server.clone();
     let stopping = tokio::spawn(async move { server.stop(PATIENCE).await });

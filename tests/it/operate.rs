@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::support::{
-    Client, Got, PATIENCE, Program, admin, empty_folder, eventually, free_address, http, serve_with_config, tell,
+    Client, Got, PATIENCE, Program, admin, emit, empty_folder, eventually, free_address, http, serve_with_config,
     to_file, with_admin,
 };
 use sigbridge::admin::PATHS;
@@ -79,7 +79,7 @@ async fn sessions_are_listed_by_filter_and_page() {
     let carol = Client::login(running.http, "carol").await;
     alice.call("channel_join", json!({"name": "room-1"})).await;
     bob.poll(0).await;
-    tell(&mut alice, "bob", "hi").await;
+    emit(&mut alice, "bob", "hi").await;
     bob.frame("notify").await;
     drop(carol);
     eventually("carol's connection is closed", || {
@@ -168,13 +168,13 @@ async fn accounts_are_shown_as_the_log_shows_them() {
 
 /// A client gets the last frames of its profile, and its messages wait for the next login.
 #[tokio::test]
-async fn a_closed_session_says_farewell() {
+async fn a_closed_session_sends_its_farewell() {
     let running = serve_with_config(with_admin()).await;
     let addr = admin(&running);
     let mut alice = Client::login(running.http, "alice").await;
     let mut bob = Client::login(running.http, "bob").await;
     alice.poll(0).await;
-    tell(&mut bob, "alice", "hi").await;
+    emit(&mut bob, "alice", "hi").await;
     alice.frame("notify").await;
     let page = get(addr, "/sessions?account=alice").await;
     let id = page["sessions"][0]["id"].as_str().expect("a text").to_owned();
@@ -278,7 +278,7 @@ async fn a_viewer_sees_frames_rows_and_calls() {
     let mut bob = Client::login(running.http, "bob").await;
     bob.poll(0).await;
     let mut viewer = follow(&running, "alice").await;
-    tell(&mut alice, "bob", "a secret").await;
+    emit(&mut alice, "bob", "a secret").await;
     let seen = read_until(&mut viewer, "\"kind\":\"reply\"").await;
     for part in [
         "\"kind\":\"begin\"",
@@ -297,13 +297,13 @@ async fn a_viewer_sees_frames_rows_and_calls() {
     drop(viewer);
     // The end of the connection is noticed at the next record.
     for _ in 0..3 {
-        tell(&mut alice, "bob", "more").await;
+        emit(&mut alice, "bob", "more").await;
     }
     eventually("the viewer is removed", || {
         running.server.sessions.views().iter().all(|view| !view.is_watched())
     })
     .await;
-    tell(&mut alice, "bob", "as before").await;
+    emit(&mut alice, "bob", "as before").await;
     assert_eq!(bob.poll(0).await.1.len(), 5);
 }
 
@@ -322,7 +322,7 @@ async fn a_slow_viewer_loses_the_stream_and_nobody_else() {
     let mut sent = 0;
     while !running.server.metrics.text().contains(lost) {
         for _ in 0..50 {
-            tell(&mut alice, "bob", &text).await;
+            emit(&mut alice, "bob", &text).await;
         }
         sent += 50;
         assert!(sent < 5000, "what waits is bounded");

@@ -211,7 +211,7 @@ fn users_and_their_attributes() {
 }
 
 #[test]
-fn names_that_only_a_directory_knows() {
+fn names_of_a_directory_only() {
     each_profile(|scenario| {
         scenario.call("user_sendmsg", json!({"peer": LONG, "content": "marzipan"}));
         let id = identity::lossy_codec::user_id(&LONG.into());
@@ -301,45 +301,45 @@ fn stored_lines() {
 fn the_documented_api() {
     let mut scenario = SessionScenario::begin("api", ALICE, ACCOUNTS, CHANNELS);
     for body in bodies() {
-        scenario.ask("messageInstantSend", json!([BOB, 0, body]));
-        scenario.ask("messageInstantSend", json!({"account": DIGITS, "msg": body, "uid": 7}));
+        scenario.request("messageInstantSend", json!([BOB, 0, body]));
+        scenario.request("messageInstantSend", json!({"account": DIGITS, "msg": body, "uid": 7}));
         peer_message(&mut scenario, BOB, text(&body));
         let request = json!({"name": ROOM, "of": body}).to_string();
-        scenario.ask(
+        scenario.request(
             "invoke",
             json!(["io.agora.signal.channel_query_num", request, "marzipan-7"]),
         );
-        scenario.ask(
+        scenario.request(
             "invoke",
             json!({"name": "io.agora.signal.user_set_attr", "req": {"name": "n", "value": body}}),
         );
-        scenario.ask("invoke", json!(["io.agora.signal.nonsense", body, 9]));
+        scenario.request("invoke", json!(["io.agora.signal.nonsense", body, 9]));
     }
-    scenario.ask("channelJoin", json!([ROOM]));
-    scenario.ask("channelSetAttr", json!([ROOM, "topic", "marzipan"]));
-    scenario.ask("channelSetAttr", json!([ROOM, "_sendmsg_limit", "77"]));
+    scenario.request("channelJoin", json!([ROOM]));
+    scenario.request("channelSetAttr", json!([ROOM, "topic", "marzipan"]));
+    scenario.request("channelSetAttr", json!([ROOM, "_sendmsg_limit", "77"]));
     let attr = |value: &str| json!({"value": value, "lastUpdateUserId": BOB, "lastUpdateTs": 7});
     let list = json!({"topic": attr("sugarplum"), "_sendmsg_limit": attr("77")});
     scenario.event("AttributesUpdated", json!({"channelId": ROOM, "attributes": list}));
-    scenario.ask("messageChannelSend", json!([ROOM, "marzipan"]));
-    scenario.ask(
+    scenario.request("messageChannelSend", json!([ROOM, "marzipan"]));
+    scenario.request(
         "channelInviteUser2",
         json!([ROOM, BOB, "{\"_timeout\": 30, \"who\": \"marzipan\"}"]),
     );
-    scenario.ask("channelInviteDTMF", json!([ROOM, BOB, "5550199"]));
-    scenario.ask("channelInviteEnd", json!([ROOM, BOB, 0, "100% marzipan"]));
-    scenario.ask("getUserAttr", json!([BOB, "mood"]));
-    scenario.ask("nonsense", json!(["marzipan"]));
-    scenario.ask("channelJoin", json!({"of": "marzipan"}));
-    scenario.ask("channelJoin", json!([1, 2, 3, 4, "marzipan"]));
-    scenario.ask("login", json!(["app", ALICE, "sugarplum", 0, ""]));
-    for said in [
+    scenario.request("channelInviteDTMF", json!([ROOM, BOB, "5550199"]));
+    scenario.request("channelInviteEnd", json!([ROOM, BOB, 0, "100% marzipan"]));
+    scenario.request("getUserAttr", json!([BOB, "mood"]));
+    scenario.request("nonsense", json!(["marzipan"]));
+    scenario.request("channelJoin", json!({"of": "marzipan"}));
+    scenario.request("channelJoin", json!([1, 2, 3, 4, "marzipan"]));
+    scenario.request("login", json!(["app", ALICE, "sugarplum", 0, ""]));
+    for sent in [
         r#"[{"jsonrpc":"2.0","id":1e3,"method":"getStatus","more":"marzipan"},{"jsonrpc":"2.0","id":null,"method":"getStatus"},"marzipan"]"#,
         r#"{"jsonrpc":"1.0","params":["marzipan"]}"#,
         "not JSON",
         "[]",
     ] {
-        scenario.heard(said);
+        scenario.received(sent);
     }
     check(&header(), &scenario.records, SECRETS);
 }
@@ -356,7 +356,7 @@ fn arguments_of_other_frames() {
             json!(["ping", "marzipan"]),
             json!(["hello", {"x": "sugarplum"}]),
         ] {
-            scenario.heard(&frame.to_string());
+            scenario.received(&frame.to_string());
         }
         scenario.poll(0);
         check(&header(), &scenario.records, SECRETS);
@@ -382,7 +382,7 @@ fn tokens_go() {
             });
         }
         let second = json!({"vid": "app", "account": ALICE, "token": "_no_need_token", "device": "websdk"});
-        scenario.heard(&json!(["login", second]).to_string());
+        scenario.received(&json!(["login", second]).to_string());
         scenario.records.extend(calls);
         let redaction = Redaction::new(&tables().0, policy, policy).expect("random bytes");
         let text = redacted(&header(), &scenario.records, &redaction);

@@ -13,8 +13,8 @@ use tokio::net::TcpListener;
 use tokio::time::sleep;
 
 use crate::support::{
-    Client, PATIENCE, RedisServer, config, counter, database, empty_folder, eventually, is_installed, on_redis,
-    reached, serve_with_config, tell, text,
+    Client, PATIENCE, RedisServer, config, counter, database, emit, empty_folder, eventually, is_installed, on_redis,
+    reached, serve_with_config, text,
 };
 use crate::tls::dev_cert;
 
@@ -102,7 +102,7 @@ async fn fetched(client: &mut Client, count: usize) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_a_failover_loses_is_noticed_and_repaired() {
+async fn losses_of_a_failover_are_detected_and_repaired() {
     if !is_installed() {
         return;
     }
@@ -144,7 +144,7 @@ async fn what_a_failover_loses_is_noticed_and_repaired() {
     let mut alice = Client::login(servers[0].http, "alice").await;
     let mut bob = Client::login(servers[1].http, "bob").await;
     bob.poll(0).await;
-    tell(&mut alice, "bob", "1").await;
+    emit(&mut alice, "bob", "1").await;
     bob.frame("notify").await;
     // From now on the main Redis does what the replica will not have.
     let mut promoted = replica.connect().expect("it answers");
@@ -153,7 +153,7 @@ async fn what_a_failover_loses_is_noticed_and_repaired() {
         .arg("ONE")
         .query::<()>(&mut promoted)
         .expect("it is promoted");
-    tell(&mut alice, "bob", "2").await;
+    emit(&mut alice, "bob", "2").await;
     bob.frame("notify").await;
     sleep(Duration::from_millis(50)).await;
     main.kill();
@@ -174,7 +174,7 @@ async fn what_a_failover_loses_is_noticed_and_repaired() {
     };
     // Each sidecar puts its logins back, and its sessions save what they have.
     eventually("all are repaired", || repairs() >= Some(1)).await;
-    tell(&mut alice, "bob", "3").await;
+    emit(&mut alice, "bob", "3").await;
     bob.frame("notify").await;
     let lines = || {
         let mut stored = replica.connect().expect("it answers");
@@ -246,7 +246,7 @@ async fn apps_are_spread_over_a_cluster() {
             client.send(serde_json::json!(["login", fields])).await;
             assert_eq!(client.login_ret().await.err, "", "{account} of {name}");
         }
-        tell(&mut alice, "bob", name).await;
+        emit(&mut alice, "bob", name).await;
         assert_eq!(fetched(&mut bob, 1).await, [name]);
     }
     let with_keys: BTreeSet<u16> = nodes
@@ -308,9 +308,9 @@ async fn tls_and_a_user_with_the_documented_rights() {
     alice.call("channel_join", serde_json::json!({"name": "room"})).await;
     let joined = bob.call("channel_join", serde_json::json!({"name": "room"})).await;
     assert_eq!(joined.json["result"], "ok");
-    tell(&mut alice, "bob", "hi").await;
+    emit(&mut alice, "bob", "hi").await;
     assert_eq!(fetched(&mut bob, 1).await, ["hi"]);
-    tell(&mut alice, "carol", "later").await;
+    emit(&mut alice, "carol", "later").await;
     let mut carol = Client::login(servers[0].http, "carol").await;
     assert_eq!(fetched(&mut carol, 1).await, ["later"]);
     let failures = |server: &Running| counter(server, "sigbridge_redis_failures_total{reason=\"refused\"}");
@@ -339,7 +339,7 @@ async fn data_of_a_later_version_is_not_touched() {
     // A sidecar of the same schema, maybe of another version, is no trouble.
     let same = sidecars(1, &config).await;
     let mut bob = Client::login(same[0].http, "bob").await;
-    tell(&mut alice, "bob", "hi").await;
+    emit(&mut alice, "bob", "hi").await;
     assert_eq!(fetched(&mut bob, 1).await, ["hi"]);
     // A later one has raised it: who runs goes on, who starts does not.
     let mut data = redis.connect().expect("it answers");
@@ -349,7 +349,7 @@ async fn data_of_a_later_version_is_not_touched() {
         .arg(99)
         .query::<()>(&mut data)
         .expect("a hash");
-    tell(&mut alice, "bob", "still").await;
+    emit(&mut alice, "bob", "still").await;
     let late = sidecars(1, &config).await;
     let mut carol = Client::connect(late[0].http).await;
     assert_ne!(carol.log_in("carol").await.err, "");
@@ -387,8 +387,8 @@ async fn nothing_remains_forever() {
             .await;
     }
     bob.poll(0).await;
-    tell(&mut alice, "bob", "hi").await;
-    tell(&mut alice, "carol", "hi").await;
+    emit(&mut alice, "bob", "hi").await;
+    emit(&mut alice, "carol", "hi").await;
     let invite = serde_json::json!({"channelName": "room", "peer": "bob", "peeruid": 0, "extra": ""});
     alice.call("voip_invite", invite).await;
     sleep(Duration::from_millis(1_500)).await;

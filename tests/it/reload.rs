@@ -10,7 +10,7 @@ use sigbridge::config::Config;
 use sigbridge::reload::Reloader;
 use tables::Tables;
 
-use crate::support::{ApiClient, Client, RawNative, config, counter, serve_with_config, tell, text};
+use crate::support::{ApiClient, Client, RawNative, config, counter, emit, serve_with_config, text};
 
 /// Tables that translate alike, in which rows and signatures have other numbers.
 fn renumbered() -> Tables {
@@ -84,7 +84,7 @@ async fn sessions_of_old_and_new_tables_work_side_by_side() {
         } else {
             (&mut waiting, &mut alice)
         };
-        tell(sender, to, &format!("from {from}")).await;
+        emit(sender, to, &format!("from {from}")).await;
         let (_, lines) = receiver.poll(0).await;
         let got = lines.last().map(|(_, line)| text(line).to_owned());
         assert_eq!(got, Some(format!("from {from}")));
@@ -92,7 +92,7 @@ async fn sessions_of_old_and_new_tables_work_side_by_side() {
     // Her session is resumed, by then with the new tables, with the message that came meanwhile.
     drop(alice);
     crate::support::eventually("she is away", || running.server.metrics.sockets.get() == 3).await;
-    tell(&mut waiting, "alice", "meanwhile").await;
+    emit(&mut waiting, "alice", "meanwhile").await;
     let mut alice = Client::login(running.http, "alice").await;
     assert_eq!(alice.call("channel_join", json!({"name": "room"})).await.err, "");
     let (_, lines) = alice.poll(0).await;
@@ -130,7 +130,7 @@ async fn a_session_without_a_client_takes_new_tables() {
     drop((alice, carol));
     let gone = || running.server.metrics.sockets.get() == 1;
     crate::support::eventually("they are away", gone).await;
-    tell(&mut bob, "alice", "before").await;
+    emit(&mut bob, "alice", "before").await;
     reloader
         .apply(&config(), Some(renumbered()))
         .await
@@ -138,7 +138,7 @@ async fn a_session_without_a_client_takes_new_tables() {
     crate::support::eventually("her session takes the new tables", || is_current("alice")).await;
     assert!(!is_current("bob"), "he is connected");
     assert!(!is_current("carol"), "her message refers to a row");
-    tell(&mut bob, "alice", "after").await;
+    emit(&mut bob, "alice", "after").await;
     let mut alice = Client::login(running.http, "alice").await;
     let (_, lines) = alice.poll(0).await;
     let texts: Vec<_> = lines.iter().map(|(_, line)| text(line)).collect();
@@ -146,8 +146,8 @@ async fn a_session_without_a_client_takes_new_tables() {
     // She is still in the channel, and her calls are those of the new tables.
     let sent = bob.call("channel_sendmsg", json!({"name": "room", "msg": "hi"})).await;
     assert_eq!(sent.err, "");
-    let asked = alice.call("channel_join", json!({"name": "room"})).await;
-    assert_eq!(asked.err, "");
+    let requested = alice.call("channel_join", json!({"name": "room"})).await;
+    assert_eq!(requested.err, "");
     let sent = alice
         .call("channel_sendmsg", json!({"name": "room", "msg": "hello"}))
         .await;
@@ -178,7 +178,7 @@ async fn a_viewer_uses_the_tables_of_the_session() {
     stream.write_all(request.as_bytes()).await.expect("it reads");
     let is_watched = || running.server.sessions.views()[0].is_watched();
     crate::support::eventually("the session is watched", is_watched).await;
-    tell(&mut alice, "nobody", "hi").await;
+    emit(&mut alice, "nobody", "hi").await;
     let (mut seen, mut chunk) = (String::new(), vec![0; 65_536]);
     while !seen.contains("\"kind\":\"reply\"") {
         let read = tokio::time::timeout(crate::support::PATIENCE, stream.read(&mut chunk)).await;
@@ -198,7 +198,7 @@ async fn waiting_messages_survive_new_tables() {
     let reloader = Reloader::new(&running);
     let alice = Client::login(running.http, "alice").await;
     let mut bob = Client::login(running.http, "bob").await;
-    tell(&mut bob, "alice", "unread").await;
+    emit(&mut bob, "alice", "unread").await;
     drop(alice);
     crate::support::eventually("her session is over", || running.server.registry.len() == 1).await;
     reloader

@@ -125,7 +125,7 @@ fn an_update_changes_only_the_records_that_differ() {
 }
 
 #[test]
-fn what_it_cannot_play_against_is_refused() {
+fn unusable_targets_are_refused() {
     check(&["--against", "nobody", "x.jsonl"], 64, &["expected `embedded`"]);
     check(
         &["--against", "embedded", "--update", "x.jsonl"],

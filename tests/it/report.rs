@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, config, empty_folder, serve_with_config, tell};
+use crate::support::{Client, config, emit, empty_folder, serve_with_config};
 use sigbridge::report::UsageFile;
 
 /// Runs a command in the root of this project: exit code, stdout, stderr.
@@ -33,7 +33,7 @@ async fn usage_is_kept_across_restarts() {
         let running = serve_with_config(config).await;
         let mut alice = Client::login(running.http, "alice").await;
         let _bob = Client::login(running.http, "bob").await;
-        tell(&mut alice, "bob", "hi").await;
+        emit(&mut alice, "bob", "hi").await;
         running.server.stop(Duration::from_secs(5)).await;
         let text = fs::read_to_string(&path).expect("the file is written");
         assert!(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{Client, QUIET, Receiver, Reply, Said, config, counter, eventually, serve};
+use crate::support::{Client, QUIET, Receiver, Reply, ScriptedResponse, config, counter, eventually, serve};
 use serde_json::json;
 use sigbridge::config::{Config, Rest};
 use sigbridge::startup::Running;
@@ -70,31 +70,35 @@ async fn members_send_without_it() {
 }
 
 /// The client's events for an answer of the API, and the number of requests.
-async fn check(said: Said, err: &str, asked: usize, counted: &str) {
+async fn check(sent: ScriptedResponse, err: &str, requested: usize, counted: &str) {
     let api = Receiver::start(SENT).await;
-    let shown = format!("{said:?}");
-    api.say([said]);
+    let shown = format!("{sent:?}");
+    api.send_line([sent]);
     let running = serve(sending(&api)).await;
     let mut alice = Client::login(running.http, "alice").await;
     let reply = force(&mut alice, "hi").await;
     assert_eq!(reply.err, err, "{shown}: {reply:?}");
-    assert_eq!((api.seen().len(), requests(&running, counted)), (asked, 1), "{shown}");
+    assert_eq!(
+        (api.seen().len(), requests(&running, counted)),
+        (requested, 1),
+        "{shown}"
+    );
 }
 
 #[tokio::test]
-async fn what_may_have_been_sent_is_not_sent_again() {
-    check(Said::status(408), "timeout", 1, "timeout").await;
-    check(Said::status(500), "failed", 1, "failed").await;
-    check(Said::status(400), "failed", 1, "failed").await;
-    check(Said::status(401), "failed", 1, "unauthorized").await;
-    let late = Said {
+async fn a_message_that_may_have_been_sent_is_not_repeated() {
+    check(ScriptedResponse::status(408), "timeout", 1, "timeout").await;
+    check(ScriptedResponse::status(500), "failed", 1, "failed").await;
+    check(ScriptedResponse::status(400), "failed", 1, "failed").await;
+    check(ScriptedResponse::status(401), "failed", 1, "unauthorized").await;
+    let late = ScriptedResponse {
         after: Duration::from_secs(2),
-        ..Said::json(200, SENT)
+        ..ScriptedResponse::json(200, SENT)
     };
     check(late, "timeout", 1, "timeout").await;
-    let hang_up = Said {
+    let hang_up = ScriptedResponse {
         hang_up: true,
-        ..Said::status(200)
+        ..ScriptedResponse::status(200)
     };
     check(hang_up, "timeout", 1, "timeout").await;
 }
@@ -102,19 +106,19 @@ async fn what_may_have_been_sent_is_not_sent_again() {
 #[tokio::test]
 async fn answers_of_other_years_are_understood() {
     check(
-        Said::json(200, r#"{"result":"success","request_id":"1","code":"message sent"}"#),
+        ScriptedResponse::json(200, r#"{"result":"success","request_id":"1","code":"message sent"}"#),
         "",
         1,
         "sent",
     )
     .await;
-    check(Said::json(200, r#"{"request_id":"1"}"#), "", 1, "sent").await;
+    check(ScriptedResponse::json(200, r#"{"request_id":"1"}"#), "", 1, "sent").await;
 }
 
 #[tokio::test]
 async fn too_often_waits() {
     // A second later it is sent.
-    check(Said::status(429), "", 2, "too often").await;
+    check(ScriptedResponse::status(429), "", 2, "too often").await;
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::support::{
-    Client, Got, PATIENCE, QUIET, config, counter, eventually, notified, serve, serve_with_config, tell, text,
+    Client, Got, PATIENCE, QUIET, config, counter, emit, eventually, notified, serve, serve_with_config, text,
 };
 use identity::{Account, token};
 use rtm::AppId;
@@ -34,11 +34,11 @@ async fn twins_share_a_session() {
     // Either socket may call; what comes unasked goes to one of them.
     assert_eq!(first.poll(0).await, (0, vec![]));
     let mut bob = Client::login(running.http, "bob").await;
-    tell(&mut bob, "alice", "hi").await;
+    emit(&mut bob, "alice", "hi").await;
     assert_eq!(notified(&second.frame("notify").await).1, 1);
     assert_eq!(first.within(QUIET).await, None, "no kick, no close, no second copy");
     drop(first);
-    tell(&mut bob, "alice", "still there").await;
+    emit(&mut bob, "alice", "still there").await;
     assert_eq!(notified(&second.frame("notify").await).1, 2);
 }
 
@@ -76,7 +76,7 @@ async fn a_later_login_kicks_the_first() {
     assert_ne!(first.line, second.line);
     assert_eq!(second.poll(0).await, (0, vec![]));
     let mut bob = Client::login(running.http, "bob").await;
-    tell(&mut bob, "alice", "hi").await;
+    emit(&mut bob, "alice", "hi").await;
     assert_eq!(text(&notified(&second.frame("notify").await).2), "hi");
     eventually("the first session is over", || running.server.registry.len() == 2).await;
 }
@@ -89,7 +89,7 @@ async fn a_client_that_comes_back_in_time_has_missed_nothing() {
     drop(alice);
     eventually("its socket is gone", || running.server.metrics.sockets.get() == 1).await;
     for text in ["1", "2"] {
-        tell(&mut bob, "alice", text).await;
+        emit(&mut bob, "alice", text).await;
     }
     let mut alice = Client::login(running.http, "alice").await;
     assert_eq!(logins(&running, "resume"), 1, "the same session");
@@ -99,16 +99,16 @@ async fn a_client_that_comes_back_in_time_has_missed_nothing() {
         [(1, "1"), (2, "2")]
     );
     assert_eq!(alice.poll(2).await, (2, vec![]));
-    tell(&mut bob, "alice", "3").await;
+    emit(&mut bob, "alice", "3").await;
     assert_eq!(notified(&alice.frame("notify").await).1, 3);
     assert_eq!(alice.within(QUIET).await, None, "each of them once");
 }
 
 /// Seconds from the end of a socket to the end of its session, after these frames of the client.
-async fn seconds_of_grace(said: Vec<Value>, close: Option<Option<CloseCode>>) -> u64 {
+async fn seconds_of_grace(sent: Vec<Value>, close: Option<Option<CloseCode>>) -> u64 {
     let running = serve_with_config(config()).await;
     let mut alice = Client::login(running.http, "alice").await;
-    for frame in said {
+    for frame in sent {
         alice.send(frame).await;
     }
     alice.send(json!(["ping", 1])).await;
@@ -131,19 +131,19 @@ async fn seconds_of_grace(said: Vec<Value>, close: Option<Option<CloseCode>>) ->
 }
 
 #[tokio::test]
-async fn a_page_that_is_left_is_soon_gone() {
+async fn a_closed_page_is_soon_disconnected() {
     for code in [None, Some(CloseCode::Normal), Some(CloseCode::Away)] {
         assert_eq!(seconds_of_grace(vec![], Some(code)).await, 5, "{code:?}");
         tokio::time::resume();
     }
     let flag = json!(["set_flag", {"binary": 1}]);
-    for (said, close) in [
+    for (sent, close) in [
         // Its connection was lost; it may log in again. And a build that does so by itself.
         (vec![], None),
         (vec![], Some(Some(CloseCode::Error))),
         (vec![flag], Some(Some(CloseCode::Away))),
     ] {
-        assert_eq!(seconds_of_grace(said, close).await, 30, "{close:?}");
+        assert_eq!(seconds_of_grace(sent, close).await, 30, "{close:?}");
         tokio::time::resume();
     }
 }
@@ -233,7 +233,7 @@ async fn a_blocked_client_does_not_delay_others() {
         ) > 0
     };
     let mut sent = 0;
-    let mut heard = 0;
+    let mut received = 0;
     let mut rest = 10;
     while rest > 0 {
         assert!(sent < MOST, "the slow one is never closed");
@@ -247,15 +247,15 @@ async fn a_blocked_client_does_not_delay_others() {
         );
         sent += 1;
         rest -= usize::from(closed());
-        while heard < sent {
+        while received < sent {
             let notify = quick.frame("notify").await;
             let line = notify[3].as_str().expect("a line");
             if line.contains(" channel_msg ") {
                 assert!(
-                    line.contains(&format!("\"msg\":\"{heard} x")),
+                    line.contains(&format!("\"msg\":\"{received} x")),
                     "all, in order: {line:.120}"
                 );
-                heard += 1;
+                received += 1;
             }
         }
     }
@@ -274,7 +274,7 @@ async fn messages_wait_in_a_file_while_no_process_runs() {
     let alice = Client::login(running.http, "alice").await;
     drop(alice);
     let mut bob = Client::login(running.http, "bob").await;
-    tell(&mut bob, "alice", "before the restart").await;
+    emit(&mut bob, "alice", "before the restart").await;
     running.server.stop(PATIENCE).await;
     // Killed before and after its client has seen them: what is not acknowledged is there for the next.
     let _killed = serve_with_config(config.clone()).await;
@@ -315,7 +315,7 @@ async fn a_broken_mailbox_file_does_not_stop_the_start() {
 
 /// Expired lines are neither kept nor written.
 #[tokio::test]
-async fn lines_past_their_time_are_gone() {
+async fn expired_lines_are_removed() {
     let folder = std::env::temp_dir().join(format!("sigbridge-old-mailbox-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");
     let mut config = config();
@@ -325,7 +325,7 @@ async fn lines_past_their_time_are_gone() {
     let running = serve_with_config(config.clone()).await;
     let alice = Client::login(running.http, "alice").await;
     let mut bob = Client::login(running.http, "bob").await;
-    tell(&mut bob, "alice", "too late").await;
+    emit(&mut bob, "alice", "too late").await;
     drop(alice);
     let gone = "{what=\"kept lines over their time\",intentional=\"true\"} 1\n";
     eventually("they are forgotten", || running.server.metrics.text().contains(gone)).await;

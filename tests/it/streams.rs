@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use crate::support::{Client, Got, Program, empty_folder, eventually, free_address, http, tell, to_file};
+use crate::support::{Client, Got, Program, emit, empty_folder, eventually, free_address, http, to_file};
 use serde_json::json;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -31,7 +31,7 @@ async fn serves_with(name: &str, stderr: Stdio, is_lost: bool) {
     let mut alice = Client::login(addr, "alice").await;
     // More than his mailbox holds of one sender: that is logged, in his session.
     for n in 0..8 {
-        tell(&mut alice, "bob", &format!("m{n}")).await;
+        emit(&mut alice, "bob", &format!("m{n}")).await;
     }
     assert_eq!(bob.poll(0).await.1.len(), 5, "{name}");
     assert_eq!(
@@ -159,15 +159,15 @@ fn cases(folder: &Path) -> Vec<Case> {
 }
 
 #[test]
-fn a_reader_that_is_gone_ends_no_command_in_another_way() {
+fn a_closed_reader_ends_no_command_in_another_way() {
     let folder = empty_folder("streams-closed-stdout");
     for case in cases(&folder) {
         let output = case.run(&folder, closed(), Stdio::piped());
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(case.code), "{:?}: {said}", case.args);
+        let sent = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(case.code), "{:?}: {sent}", case.args);
         assert!(
-            !said.contains("panic") && !said.contains("os error"),
-            "{:?}: {said}",
+            !sent.contains("panic") && !sent.contains("os error"),
+            "{:?}: {sent}",
             case.args
         );
     }
@@ -178,12 +178,12 @@ fn a_full_disk_is_reported() {
     let folder = empty_folder("streams-full-stdout");
     for case in cases(&folder) {
         let output = case.run(&folder, full(), Stdio::piped());
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{:?}: {said}", case.args);
+        let sent = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{:?}: {sent}", case.args);
         assert!(
-            said.contains("error: cannot write to standard output: No space left on device")
-                && said.contains("\n\nhint: free disk space"),
-            "{:?}: {said}",
+            sent.contains("error: cannot write to standard output: No space left on device")
+                && sent.contains("\n\nhint: free disk space"),
+            "{:?}: {sent}",
             case.args
         );
     }
@@ -234,9 +234,9 @@ async fn call_ends_with_its_reader_and_reports_a_full_disk() {
     let output = run(closed());
     assert_eq!((output.status.code(), &*output.stderr), (Some(0), &b""[..]));
     let output = run(full());
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("No space left on device"), "{said}");
+    let sent = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{sent}");
+    assert!(sent.contains("No space left on device"), "{sent}");
 }
 
 #[tokio::test]
@@ -251,7 +251,7 @@ async fn a_hangup_ends_nothing() {
     })
     .await;
     let mut alice = Client::login(addr, "alice").await;
-    tell(&mut alice, "bob", "hi").await;
+    emit(&mut alice, "bob", "hi").await;
     assert_eq!(bob.poll(0).await.1.len(), 1);
     assert!(
         program.text("log").contains("reloading config"),

@@ -204,7 +204,7 @@ fn traces() {
 }
 
 #[test]
-fn what_comes_by_stdin() {
+fn standard_input_is_read() {
     let folder = folder("stdin");
     write(&folder, "certificate.txt", CERTIFICATE);
     let mint = [

@@ -36,8 +36,8 @@ pub(crate) fn dev_cert(folder: &Path, args: &[&str]) {
         .stdin(Stdio::null())
         .output()
         .expect("the program starts");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(0), "{args:?}: {said}");
+    let sent = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{args:?}: {sent}");
 }
 
 const LISTEN: &str = "[listen]\nhttp = '127.0.0.1:0'\nwss = '127.0.0.1:0'\ntcp = '127.0.0.1:0'\nudp = []\n";
@@ -119,7 +119,7 @@ async fn each_address_serves_plain_text_and_tls() {
         let mut client = Client::over(Box::new(stream), "wss://localhost/").await;
         assert_eq!(client.log_in(account).await.err, "");
         client.poll(0).await;
-        crate::support::tell(&mut alice, account, "hi").await;
+        crate::support::emit(&mut alice, account, "hi").await;
         let (kind, _, line) = crate::support::notified(&client.frame("notify").await);
         assert_eq!((&*kind, crate::support::text(&line)), ("recvmsg", "hi"));
     }
@@ -169,7 +169,7 @@ async fn the_certificate_is_for_every_name_that_clients_use() {
 }
 
 #[tokio::test]
-async fn who_does_not_trust_the_ca_is_not_connected() {
+async fn a_client_that_does_not_trust_the_ca_is_not_connected() {
     let (ours, theirs) = (folder("ours"), folder("theirs"));
     dev_cert(&ours, &[]);
     dev_cert(&theirs, &[]);
@@ -404,12 +404,12 @@ async fn a_hangup_reads_the_files_again() {
     let folder = folder("hangup");
     dev_cert(&folder, &[]);
     let (child, addr, mut lines) = program(&folder);
-    let mut hang_up_until = |said: &str| {
+    let mut hang_up_until = |sent: &str| {
         let pid = child.0.id().to_string();
         let kill = Command::new("kill").args(["-HUP", &pid]).status().expect("kill runs");
         assert!(kill.success());
-        let line = lines.find(|line| line.contains(said));
-        assert!(line.is_some(), "it never said {said}");
+        let line = lines.find(|line| line.contains(sent));
+        assert!(line.is_some(), "it never said {sent}");
     };
     let old = shown(&connected(&folder, addr).await);
     dev_cert(&folder, &[]);
@@ -455,14 +455,14 @@ async fn node_trusts_the_ca() {
         .env("NODE_EXTRA_CA_CERTS", folder.join("certs/ca.pem"));
     let output = tokio::task::spawn_blocking(move || node.stdin(Stdio::null()).output()).await;
     let output = output.expect("the thread").expect("node runs");
-    let (said, told) = (
+    let (sent, emitted) = (
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr),
     );
     assert_eq!(
-        said,
+        sent,
         "lbs-1-sig.agora.io 200\nlbs.sig.agora.io 200\n127-0-0-1-sig-web.agora.io 200\nbridge.example.com 200\n\
          127.0.0.1 200\nexample.com ERR_TLS_CERT_ALTNAME_INVALID\nfetch 200\n",
-        "{told}"
+        "{emitted}"
     );
 }

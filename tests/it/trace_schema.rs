@@ -72,7 +72,7 @@ async fn every_line_that_is_recorded_is_valid() {
 }
 
 #[test]
-fn what_is_imported_is_valid() {
+fn an_imported_trace_is_valid() {
     let har = fs::read(published().with_file_name("har/chromium.har")).expect("the fixture");
     let imported = trace::har::import(&tables().0, &har).expect("it is Chromium's");
     let (mut text, trace) = (Vec::new(), &imported.trace);

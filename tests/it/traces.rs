@@ -9,7 +9,7 @@ use trace::coverage::Used;
 use trace::{Coverage, Dir, Leg, Policy, Record, Scope, Trace, diff, replay_embedded};
 
 #[tokio::test]
-async fn what_was_recorded_is_played_the_same() {
+async fn recordings_replay_without_differences() {
     let folder = folder("same");
     let running = recording(&folder).await;
     exercise_all_calls(&running).await;
@@ -21,7 +21,7 @@ async fn what_was_recorded_is_played_the_same() {
 }
 
 #[tokio::test]
-async fn what_was_redacted_is_played_live_too() {
+async fn redacted_recordings_replay_live() {
     for (name, policy) in [("placeholders", Policy::Placeholder), ("hashes", Policy::Hash)] {
         let folder = folder(name);
         let running = recording_with(&folder, policy).await;

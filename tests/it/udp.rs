@@ -23,12 +23,12 @@ async fn native_lookups_are_answered() {
     let running = advertising("bridge.example.com").await;
     assert_eq!(running.udp.len(), 2);
     for addr in &running.udp {
-        let asker = Asker::new().await;
-        asker.send(*addr, &zlib(QUESTION.as_bytes())).await;
-        assert_eq!(asker.answer().await, ANSWER);
+        let requester = UdpClient::new().await;
+        requester.send(*addr, &zlib(QUESTION.as_bytes())).await;
+        assert_eq!(requester.answer().await, ANSWER);
         let with_ip = r#"getaddr {"appid":"f3b1c09a7e5d4f12a9c0d2e4b6788102","ip":"192.168.1.23"}"#;
-        asker.send(*addr, &zlib(with_ip.as_bytes())).await;
-        assert_eq!(asker.answer().await, ANSWER);
+        requester.send(*addr, &zlib(with_ip.as_bytes())).await;
+        assert_eq!(requester.answer().await, ANSWER);
     }
 }
 
@@ -36,7 +36,7 @@ async fn native_lookups_are_answered() {
 async fn garbage_gets_no_answer_and_is_counted() {
     let running = advertising("bridge.example.com").await;
     let addr = running.udp[0];
-    let asker = Asker::new().await;
+    let requester = UdpClient::new().await;
     for (what, datagram, reason) in [
         ("nothing", vec![], "UDP bad zlib"),
         ("no zlib", QUESTION.as_bytes().to_vec(), "UDP bad zlib"),
@@ -58,13 +58,13 @@ async fn garbage_gets_no_answer_and_is_counted() {
         ("an answer", zlib(ANSWER.as_bytes()), "UDP no question"),
     ] {
         let before = bad(&running, reason);
-        asker.send(addr, &datagram).await;
+        requester.send(addr, &datagram).await;
         eventually(what, || bad(&running, reason) == before + 1).await;
     }
     // The next thing that comes is the answer to this: nothing before it was answered, and all goes on.
-    asker.send(addr, &zlib(QUESTION.as_bytes())).await;
-    assert_eq!(asker.answer().await, ANSWER);
-    assert!(asker.is_quiet().await);
+    requester.send(addr, &zlib(QUESTION.as_bytes())).await;
+    assert_eq!(requester.answer().await, ANSWER);
+    assert!(requester.is_quiet().await);
 }
 
 #[tokio::test]
@@ -73,19 +73,19 @@ async fn no_answer_is_longer_than_three_questions() {
     let host: String = noise(250).iter().map(|byte| char::from(b'a' + byte % 26)).collect();
     let running = advertising(&host).await;
     let addr = running.udp[0];
-    let asker = Asker::new().await;
-    asker.send(addr, &zlib(QUESTION.as_bytes())).await;
+    let requester = UdpClient::new().await;
+    requester.send(addr, &zlib(QUESTION.as_bytes())).await;
     eventually("it is counted", || bad(&running, "UDP question too short") == 1).await;
     let mut long: String = noise(250).iter().map(|byte| char::from(b'a' + byte % 26)).collect();
     long.insert_str(0, r#"getaddr {"appid":""#);
     long.push_str(r#""}"#);
     let question = zlib(long.as_bytes());
-    asker.send(addr, &question).await;
-    let (answer, length) = asker.receive().await;
+    requester.send(addr, &question).await;
+    let (answer, length) = requester.receive().await;
     // Once, where the answer is long as it is.
     assert_eq!(answer, format!(r#"ok {{"http":[],"tcp":[["{host}",8003]]}}"#));
     assert!(length <= 3 * question.len(), "{length}");
-    assert!(asker.is_quiet().await);
+    assert!(requester.is_quiet().await);
 }
 
 #[tokio::test]
@@ -93,11 +93,11 @@ async fn a_source_is_answered_twenty_times_a_second() {
     let running = advertising("bridge.example.com").await;
     let question = zlib(QUESTION.as_bytes());
     // The source is the address: another port or the other socket of the server is no other.
-    let (first, second) = (Asker::new().await, Asker::new().await);
-    let other = Asker::at("127.0.0.2:0").await;
+    let (first, second) = (UdpClient::new().await, UdpClient::new().await);
+    let other = UdpClient::at("127.0.0.2:0").await;
     for i in 0..30 {
-        let asker = if i % 3 == 0 { &second } else { &first };
-        asker.send(running.udp[i % 2], &question).await;
+        let requester = if i % 3 == 0 { &second } else { &first };
+        requester.send(running.udp[i % 2], &question).await;
     }
     let over = || {
         let name = "sigbridge_dropped_total{what=\"UDP questions over the rate\",intentional=\"true\"}";
@@ -107,8 +107,8 @@ async fn a_source_is_answered_twenty_times_a_second() {
     other.send(running.udp[0], &question).await;
     assert_eq!(other.answer().await, ANSWER, "another source has its own rate");
     let mut answers = 0;
-    for asker in [&first, &second] {
-        while !asker.is_quiet().await {
+    for requester in [&first, &second] {
+        while !requester.is_quiet().await {
             answers += 1;
         }
     }
@@ -127,16 +127,16 @@ async fn reports_are_swallowed() {
         text.lines().filter(is_counter).map(str::to_owned).collect::<Vec<_>>()
     };
     let before = counted();
-    let asker = Asker::new().await;
+    let requester = UdpClient::new().await;
     for report in [&zlib(br#"{"key":"secret"}"#)[..], b"", b"x", &noise(9_000)] {
-        asker.send(addr, report).await;
+        requester.send(addr, report).await;
     }
-    assert!(asker.is_quiet().await);
+    assert!(requester.is_quiet().await);
     assert_eq!(counted(), before);
 }
 
 #[tokio::test]
-async fn who_serves_no_native_clients_has_no_answer() {
+async fn a_sidecar_without_native_clients_does_not_answer() {
     let mut config = config();
     config.listen.tcp = None;
     assert_eq!(serve(config).await.udp, []);
@@ -160,9 +160,9 @@ fn bad(running: &Running, reason: &str) -> u64 {
 }
 
 /// A socket of a native client.
-struct Asker(UdpSocket);
+struct UdpClient(UdpSocket);
 
-impl Asker {
+impl UdpClient {
     async fn new() -> Self {
         Self::at("127.0.0.1:0").await
     }

@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use crate::support::{Client, PATIENCE, Receiver, Request1, Said, config, counter, eventually, serve, tell};
+use crate::support::{
+    Client, PATIENCE, Receiver, Request1, ScriptedResponse, config, counter, emit, eventually, serve,
+};
 use serde_json::{Value, json};
 use sigbridge::config::{Config, UpstreamKind};
 use sigbridge::startup::Running;
-use sigbridge::webhook::signature::{Given, HEADER, HEADER_V2, verify};
+use sigbridge::webhook::signature::{HEADER, HEADER_V2, SuppliedSignatures, verify};
 use sigbridge::webhook::{EventClass, TraceEvent};
 
 /// A config with one receiver.
-fn telling(receiver: &Receiver) -> Config {
+fn with_receiver(receiver: &Receiver) -> Config {
     let mut config = config();
     config.webhook.urls = vec![
         format!("http://{}/hook?a=b", receiver.addr)
@@ -30,7 +32,7 @@ fn notices(running: &Running, result: &str) -> u64 {
 }
 
 /// The number and the payload of a notice, without its session and its moment.
-fn told(request: &Request1) -> (u64, Value) {
+fn emitted(request: &Request1) -> (u64, Value) {
     let mut body = request.json();
     let payload = body["payload"].as_object_mut().expect("a payload");
     assert!(payload.remove("ms").is_some_and(|ms| ms.is_u64()));
@@ -41,13 +43,13 @@ fn told(request: &Request1) -> (u64, Value) {
 #[tokio::test]
 async fn session_events_are_delivered_in_order_and_signed() {
     let receiver = Receiver::start("").await;
-    let running = serve(telling(&receiver)).await;
+    let running = serve(with_receiver(&receiver)).await;
     let mut alice = Client::login(running.http, "alice").await;
     for channel in ["room", "hall"] {
         let reply = alice.call("channel_join", json!({ "name": channel })).await;
         assert_eq!(reply.json["result"], "ok", "{reply:?}");
     }
-    tell(&mut alice, "alice", "a secret text").await;
+    emit(&mut alice, "alice", "a secret text").await;
     let reply = alice.call("user_logout", json!({})).await;
     assert_eq!(reply.json["result"], "ok", "{reply:?}");
     let seen = receiver.wait_for(6).await;
@@ -59,7 +61,7 @@ async fn session_events_are_delivered_in_order_and_signed() {
     };
     let channel = |name: &str| user(json!({ "channel": name }));
     assert_eq!(
-        seen.iter().map(told).collect::<Vec<_>>(),
+        seen.iter().map(emitted).collect::<Vec<_>>(),
         [
             (9101, user(json!({}))),
             (9201, channel("room")),
@@ -73,7 +75,7 @@ async fn session_events_are_delivered_in_order_and_signed() {
         assert_eq!((&*request.method, &*request.path), ("POST", "/hook?a=b"));
         assert_eq!(request.header("content-type"), "application/json");
         let (v1, v2) = (Some(request.header(HEADER)), Some(request.header(HEADER_V2)));
-        for given in [Given { v1, v2: None }, Given { v1: None, v2 }] {
+        for given in [SuppliedSignatures { v1, v2: None }, SuppliedSignatures { v1: None, v2 }] {
             assert!(verify(&"secret".into(), &request.body, given), "{request:?}");
         }
         assert_eq!(request.json()["productId"], 9001);
@@ -85,7 +87,7 @@ async fn session_events_are_delivered_in_order_and_signed() {
 #[tokio::test]
 async fn kicks_and_lost_clients_are_notified() {
     let receiver = Receiver::start("").await;
-    let mut config = telling(&receiver);
+    let mut config = with_receiver(&receiver);
     config.session.twin_window = Duration::ZERO;
     config.session.grace = Duration::from_millis(30);
     let running = serve(config).await;
@@ -94,13 +96,13 @@ async fn kicks_and_lost_clients_are_notified() {
     receiver.wait_for(3).await;
     drop((first, second));
     let seen = receiver.wait_for(4).await;
-    let mut told: Vec<_> = seen.iter().map(told).collect();
+    let mut emitted: Vec<_> = seen.iter().map(emitted).collect();
     // The second login and the end of the first session are two sessions' matter.
-    told[1..3].sort_by_key(|(number, _)| *number);
+    emitted[1..3].sort_by_key(|(number, _)| *number);
     let user = json!({ "appId": "app", "account": "alice" });
     let ended = |reason: &str| json!({ "appId": "app", "account": "alice", "reason": reason });
     assert_eq!(
-        told,
+        emitted,
         [
             (9101, user.clone()),
             (9101, user),
@@ -113,7 +115,7 @@ async fn kicks_and_lost_clients_are_notified() {
 #[tokio::test]
 async fn an_undeliverable_message_is_notified() {
     let receiver = Receiver::start("").await;
-    let mut config = telling(&receiver);
+    let mut config = with_receiver(&receiver);
     config.webhook.events = vec![EventClass::Message];
     let running = serve(config).await;
     let mut alice = Client::login(running.http, "alice").await;
@@ -123,25 +125,25 @@ async fn an_undeliverable_message_is_notified() {
     assert_eq!(reply.json["result"], "ok", "{reply:?}");
     let seen = receiver.wait_for(1).await;
     let expected = json!({ "appId": "app", "account": "alice", "about": "bob", "reason": "PEER-OFFLINE" });
-    assert_eq!(seen.iter().map(told).collect::<Vec<_>>(), [(9301, expected)]);
+    assert_eq!(seen.iter().map(emitted).collect::<Vec<_>>(), [(9301, expected)]);
 }
 
 #[tokio::test]
 async fn a_notice_is_sent_again_until_it_is_taken() {
     let receiver = Receiver::start("").await;
-    let hang_up = Said {
+    let hang_up = ScriptedResponse {
         hang_up: true,
-        ..Said::status(200)
+        ..ScriptedResponse::status(200)
     };
-    receiver.say([Said::status(500), hang_up, Said::status(404)]);
-    let running = serve(telling(&receiver)).await;
+    receiver.send_line([ScriptedResponse::status(500), hang_up, ScriptedResponse::status(404)]);
+    let running = serve(with_receiver(&receiver)).await;
     let _alice = Client::login(running.http, "alice").await;
     let _bob = Client::login(running.http, "bob").await;
     let seen = receiver.wait_for(5).await;
     let ids: Vec<_> = seen.iter().map(|request| request.json()["noticeId"].clone()).collect();
     assert!(ids[..4].iter().all(|id| *id == ids[0]), "the same notice: {ids:?}");
     assert_ne!(ids[4], ids[0]);
-    assert_eq!(told(&seen[4]).1["account"], "bob", "the next one waits");
+    assert_eq!(emitted(&seen[4]).1["account"], "bob", "the next one waits");
     eventually("both are delivered", || notices(&running, "delivered") == 2).await;
     assert_eq!((notices(&running, "retried"), notices(&running, "failed")), (3, 0));
 }
@@ -149,8 +151,8 @@ async fn a_notice_is_sent_again_until_it_is_taken() {
 #[tokio::test]
 async fn rejected_notifications_are_given_up_and_counted() {
     let receiver = Receiver::start("").await;
-    receiver.say(vec![Said::status(503); 4]);
-    let running = serve(telling(&receiver)).await;
+    receiver.send_line(vec![ScriptedResponse::status(503); 4]);
+    let running = serve(with_receiver(&receiver)).await;
     let _alice = Client::login(running.http, "alice").await;
     let _bob = Client::login(running.http, "bob").await;
     receiver.wait_for(5).await;
@@ -162,7 +164,7 @@ async fn rejected_notifications_are_given_up_and_counted() {
 async fn a_slow_receiver_delays_no_session_and_drops_are_counted() {
     let receiver = Receiver::start("").await;
     receiver.shut(true);
-    let mut config = telling(&receiver);
+    let mut config = with_receiver(&receiver);
     config.webhook.queue = 2;
     let running = serve(config).await;
     let began = tokio::time::Instant::now();
@@ -178,7 +180,10 @@ async fn a_slow_receiver_delays_no_session_and_drops_are_counted() {
     eventually("all others are counted", || notices(&running, "overflow") == 7).await;
     receiver.shut(false);
     let seen = receiver.wait_for(3).await;
-    let accounts: Vec<_> = seen.iter().map(|request| told(request).1["account"].clone()).collect();
+    let accounts: Vec<_> = seen
+        .iter()
+        .map(|request| emitted(request).1["account"].clone())
+        .collect();
     assert_eq!(accounts, ["user0", "user1", "user2"]);
     eventually("three are delivered", || notices(&running, "delivered") == 3).await;
 }
@@ -186,31 +191,31 @@ async fn a_slow_receiver_delays_no_session_and_drops_are_counted() {
 #[tokio::test]
 async fn shutdown_is_notified() {
     let receiver = Receiver::start("").await;
-    let running = serve(telling(&receiver)).await;
+    let running = serve(with_receiver(&receiver)).await;
     let _alice = Client::login(running.http, "alice").await;
     receiver.wait_for(1).await;
     running.server.stop(PATIENCE).await;
     let seen = receiver.seen();
-    assert_eq!(told(&seen[1]).0, 9104, "sent before the end");
+    assert_eq!(emitted(&seen[1]).0, 9104, "sent before the end");
     assert_eq!(seen.len(), 2);
 }
 
 #[tokio::test]
 async fn upstream_changes_are_notified() {
     let receiver = Receiver::start("").await;
-    let running = serve(telling(&receiver)).await;
+    let running = serve(with_receiver(&receiver)).await;
     let upstream = || "agent".into();
-    running.server.webhooks.tell(TraceEvent::UpstreamDown {
+    running.server.webhooks.emit(TraceEvent::UpstreamDown {
         upstream: upstream(),
         reason: "link lost".into(),
     });
     running
         .server
         .webhooks
-        .tell(TraceEvent::UpstreamUp { upstream: upstream() });
+        .emit(TraceEvent::UpstreamUp { upstream: upstream() });
     let seen = receiver.wait_for(2).await;
     assert_eq!(
-        seen.iter().map(|request| told(request).0).collect::<Vec<_>>(),
+        seen.iter().map(|request| emitted(request).0).collect::<Vec<_>>(),
         [9402, 9401]
     );
 }
@@ -237,7 +242,7 @@ async fn agent(addr: std::net::SocketAddr, id: &str) -> impl Sized {
 #[tokio::test]
 async fn agent_connects_and_losses_are_notified() {
     let receiver = Receiver::start("").await;
-    let mut config = telling(&receiver);
+    let mut config = with_receiver(&receiver);
     config.webhook.events = vec![EventClass::Upstream];
     config.upstream.kind = UpstreamKind::Agent;
     config.upstream.agent.listen.set_port(0);
@@ -251,7 +256,7 @@ async fn agent_connects_and_losses_are_notified() {
     let seen = receiver.wait_for(4).await;
     let upstream = json!({ "upstream": "agent" });
     assert_eq!(
-        seen.iter().map(told).collect::<Vec<_>>(),
+        seen.iter().map(emitted).collect::<Vec<_>>(),
         [
             (9401, upstream.clone()),
             (9402, json!({ "upstream": "agent", "reason": "link lost" })),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{Client, Got, QUIET, config, notified, serve, tell, text};
+use crate::support::{Client, Got, QUIET, config, emit, notified, serve, text};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -72,7 +72,7 @@ async fn messages_wait_for_the_first_poll_and_then_come_at_once() {
     let mut alice = Client::login(running.http, "alice").await;
     let mut bob = Client::login(running.http, "bob").await;
     for text in ["1", "2"] {
-        tell(&mut alice, "bob", text).await;
+        emit(&mut alice, "bob", text).await;
     }
     assert_eq!(
         bob.within(QUIET).await,
@@ -87,21 +87,21 @@ async fn messages_wait_for_the_first_poll_and_then_come_at_once() {
         lines[0].1.starts_with("msg-v2 alice bob v1:E:3600 instant "),
         "{lines:?}"
     );
-    for (version, said) in [(10, "3"), (11, "a b  c"), (12, "")] {
-        tell(&mut alice, "bob", said).await;
+    for (version, sent) in [(10, "3"), (11, "a b  c"), (12, "")] {
+        emit(&mut alice, "bob", sent).await;
         let (kind, got, line) = notified(&bob.frame("notify").await);
-        assert_eq!((&*kind, got, text(&line)), ("recvmsg", version, said));
+        assert_eq!((&*kind, got, text(&line)), ("recvmsg", version, sent));
     }
     assert_eq!(bob.poll(12).await, (12, vec![]));
 }
 
 #[tokio::test]
-async fn what_is_acknowledged_is_gone_and_the_rest_stays() {
+async fn acknowledged_lines_are_removed_and_others_stay() {
     let running = serve(config()).await;
     let mut alice = Client::login(running.http, "alice").await;
     let mut bob = Client::login(running.http, "bob").await;
     for n in 1..=4 {
-        tell(&mut alice, "bob", &n.to_string()).await;
+        emit(&mut alice, "bob", &n.to_string()).await;
     }
     let versions = |(acknowledged, lines): (u64, Vec<(u64, String)>)| {
         (

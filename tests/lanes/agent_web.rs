@@ -23,11 +23,11 @@ fn the_pages_modules_do_what_the_link_wants() {
         .stdin(Stdio::null())
         .output();
     let output = output.expect("node runs");
-    let told = String::from_utf8_lossy(&output.stdout);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{told}\n{said}");
-    let ran = told.lines().filter(|line| line.starts_with("ok ")).count();
-    assert!(ran > 100, "only {ran} tests:\n{told}");
+    let emitted = String::from_utf8_lossy(&output.stdout);
+    let sent = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{emitted}\n{sent}");
+    let ran = emitted.lines().filter(|line| line.starts_with("ok ")).count();
+    assert!(ran > 100, "only {ran} tests:\n{emitted}");
 }
 
 #[test]
@@ -38,8 +38,8 @@ fn the_pages_names_are_those_of_the_table() {
     let mut run = Command::new("node");
     let output = run.arg(tests().join("vocabulary.mjs")).stdin(Stdio::null()).output();
     let output = output.expect("node runs");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
+    let sent = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{sent}");
     let page = Value::from_json(&String::from_utf8_lossy(&output.stdout)).expect("JSON");
     let tables = Tables::built_in().expect("the built-in tables");
     let web = tables.platforms.iter().find(|platform| &*platform.name == "web");

@@ -127,8 +127,8 @@ struct Ended(Child);
 
 impl Drop for Ended {
     fn drop(&mut self) {
-        let told = Command::new("kill").arg(self.0.id().to_string()).status();
-        if told.is_ok_and(|status| status.success()) {
+        let emitted = Command::new("kill").arg(self.0.id().to_string()).status();
+        if emitted.is_ok_and(|status| status.success()) {
             let _ = self.0.wait();
         }
     }

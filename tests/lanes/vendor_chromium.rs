@@ -58,7 +58,7 @@ async fn the_vendors_sdk_is_served_in_a_browser() {
     }
     report.assert_passed("reconnect", &["proxy"]);
     if !tests_use_redis() {
-        is_told_the_same_by_a_live_rtm(Command::new("node").args(run.get_args()), &folder);
+        a_live_rtm_emits_the_same(Command::new("node").args(run.get_args()), &folder);
     }
     for needed in [
         "token-expired",
@@ -85,7 +85,7 @@ const ARCHIVED: [&str; 9] = [
 ];
 
 /// What the browser's network panel keeps of a run is imported, and played to an RTM that answers.
-fn is_told_the_same_by_a_live_rtm(run: &mut Command, folder: &Path) {
+fn a_live_rtm_emits_the_same(run: &mut Command, folder: &Path) {
     let har = folder.join("run.har");
     let only = ARCHIVED.iter().flat_map(|name| ["--only", name]);
     Report::of(run.args(only).arg("--har").arg(&har));

@@ -235,7 +235,7 @@ pub fn notified(arg: &Value) -> (String, u64, String) {
 }
 
 /// Sends a text from one client to another.
-pub async fn tell(from: &mut Client, to: &str, text: &str) {
+pub async fn emit(from: &mut Client, to: &str, text: &str) {
     let reply = from.call("user_sendmsg", json!({"peer": to, "content": text})).await;
     assert_eq!(reply.err, "", "{text}");
 }

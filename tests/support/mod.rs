@@ -30,7 +30,7 @@ pub use client::*;
 pub use http::*;
 pub use native::*;
 pub use program::*;
-pub use receiver::{Receiver, Request1, Said};
+pub use receiver::{Receiver, Request1, ScriptedResponse};
 pub use recorded::*;
 pub use redis::*;
 pub use sdk::*;

@@ -87,7 +87,7 @@ impl RawNative {
     /// Sends the login and waits for its answer; stores the session line.
     pub async fn log_in(&mut self, account: &str, token: &str) -> String {
         let fields = json!({"account": account, "device": "", "ip": "", "token": token, "uid": 0, "ver": 1_010_300_009, "vid": "app"});
-        self.say(&format!("login {fields}")).await;
+        self.send_line(&format!("login {fields}")).await;
         let answer = self.matching("login_res").await;
         let words: Vec<&str> = answer.split(' ').collect();
         if let ["login_res", "ok", _, json] = words[..] {
@@ -98,7 +98,7 @@ impl RawNative {
     }
 
     /// Sends a line in a packet.
-    pub async fn say(&mut self, line: &str) {
+    pub async fn send_line(&mut self, line: &str) {
         let packet = packet(line.as_bytes(), self.zlib);
         self.send(&packet).await;
     }
@@ -126,7 +126,7 @@ impl RawNative {
         if let Some(args) = args.as_object_mut() {
             args.entry("line").or_insert_with(|| self.line.clone().into());
         }
-        self.say(&format!("call {function} {id} 0 {args}")).await;
+        self.send_line(&format!("call {function} {id} 0 {args}")).await;
         id
     }
 

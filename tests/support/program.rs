@@ -117,13 +117,13 @@ impl Drop for Program {
 
 /// Returns true if the server answers requests.
 fn answers(addr: SocketAddr) -> bool {
-    let ask = || {
+    let request = || {
         let mut stream = TcpStream::connect(addr)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.write_all(b"GET /getaddr HTTP/1.1\r\nhost: x\r\n\r\n")?;
         stream.read_exact(&mut [0; 12])
     };
-    ask().is_ok()
+    request().is_ok()
 }
 
 /// Creates an empty directory for a test.

@@ -42,7 +42,7 @@ impl Request1 {
 
 /// Scripted answer.
 #[derive(Clone, Debug)]
-pub struct Said {
+pub struct ScriptedResponse {
     pub status: u16,
     pub body: String,
     /// Delay before the answer.
@@ -51,7 +51,7 @@ pub struct Said {
     pub hang_up: bool,
 }
 
-impl Said {
+impl ScriptedResponse {
     /// Creates an answer without a body.
     pub fn status(status: u16) -> Self {
         Self::json(status, "")
@@ -71,19 +71,19 @@ impl Said {
 pub struct Receiver {
     pub addr: SocketAddr,
     seen: Arc<Mutex<Vec<Request1>>>,
-    next: Arc<Mutex<VecDeque<Said>>>,
+    next: Arc<Mutex<VecDeque<ScriptedResponse>>>,
     open: watch::Sender<bool>,
 }
 
 impl Receiver {
-    /// Answers 200 with this body, unless [`Self::say`] sets another answer.
+    /// Answers 200 with this body, unless [`Self::send_line`] sets another answer.
     pub async fn start(body: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let addr = listener.local_addr().expect("its address");
         let seen: Arc<Mutex<Vec<Request1>>> = Arc::default();
-        let next: Arc<Mutex<VecDeque<Said>>> = Arc::default();
+        let next: Arc<Mutex<VecDeque<ScriptedResponse>>> = Arc::default();
         let (open, opened) = watch::channel(true);
-        let (all_seen, all_next, usual) = (seen.clone(), next.clone(), Said::json(200, body));
+        let (all_seen, all_next, usual) = (seen.clone(), next.clone(), ScriptedResponse::json(200, body));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (seen, next, usual, opened) = (all_seen.clone(), all_next.clone(), usual.clone(), opened.clone());
@@ -99,13 +99,13 @@ impl Receiver {
                             headers: head.headers,
                             body,
                         });
-                        let said = next.lock().pop_front().unwrap_or(usual);
-                        tokio::time::sleep(said.after).await;
-                        if said.hang_up {
+                        let sent = next.lock().pop_front().unwrap_or(usual);
+                        tokio::time::sleep(sent.after).await;
+                        if sent.hang_up {
                             return Err("hang up");
                         }
-                        let mut response = Response::new(Full::new(Bytes::from(said.body)));
-                        *response.status_mut() = StatusCode::from_u16(said.status).expect("a status");
+                        let mut response = Response::new(Full::new(Bytes::from(sent.body)));
+                        *response.status_mut() = StatusCode::from_u16(sent.status).expect("a status");
                         Ok::<_, &str>(response)
                     }
                 });
@@ -117,8 +117,8 @@ impl Receiver {
     }
 
     /// Sets the next answers, in order.
-    pub fn say(&self, said: impl IntoIterator<Item = Said>) {
-        self.next.lock().extend(said);
+    pub fn send_line(&self, sent: impl IntoIterator<Item = ScriptedResponse>) {
+        self.next.lock().extend(sent);
     }
 
     /// While shut, requests wait unread.

@@ -49,7 +49,7 @@ impl SdkAgent {
         let sdk = Arc::new(Sdk {
             inner: local,
             platform: Arc::new(platform.clone()),
-            tells: Mutex::default(),
+            emits: Mutex::default(),
         });
         let config = AgentServerConfig {
             sdk: (format!("{} in memory", platform.name).into(), "0".into()),
@@ -95,37 +95,37 @@ impl Drop for SdkAgent {
 struct Sdk {
     inner: Arc<EmbeddedUpstream>,
     platform: Arc<Platform>,
-    tells: Mutex<HashMap<u64, EventSink>>,
+    emits: Mutex<HashMap<u64, EventSink>>,
 }
 
 impl Upstream for Sdk {
-    fn open(&self, app: &AppId, tell: EventSink) -> ClientKey {
-        let (platform, to) = (self.platform.clone(), tell.clone());
+    fn open(&self, app: &AppId, emit: EventSink) -> ClientKey {
+        let (platform, to) = (self.platform.clone(), emit.clone());
         let client = self.inner.open(
             app,
-            Arc::new(move |told| {
-                if !is_lacking(&platform, &told) {
-                    to(told);
+            Arc::new(move |emitted| {
+                if !is_lacking(&platform, &emitted) {
+                    to(emitted);
                 }
             }),
         );
-        self.tells.lock().insert(client.number, tell);
+        self.emits.lock().insert(client.number, emit);
         client
     }
 
     fn call(&self, client: &ClientKey, request: u64, call: RtmCall) {
         if let RtmCall::Login { uid, .. } = &call
             && uid.text().starts_with(REJECTED)
-            && let Some(tell) = self.tells.lock().get(&client.number).cloned()
+            && let Some(emit) = self.emits.lock().get(&client.number).cloned()
         {
             let result = Err(LoginErr::Rejected.into());
-            return tell(UpstreamEvent::Reply { request, result });
+            return emit(UpstreamEvent::Reply { request, result });
         }
         self.inner.call(client, request, call);
     }
 
     fn close(&self, client: &ClientKey) {
-        self.tells.lock().remove(&client.number);
+        self.emits.lock().remove(&client.number);
         self.inner.close(client);
     }
 
@@ -135,8 +135,8 @@ impl Upstream for Sdk {
 }
 
 /// Returns true if the SDK lacks the event: two were added to RTM along with calls (rtm-api 1).
-fn is_lacking(platform: &Platform, told: &UpstreamEvent) -> bool {
-    let UpstreamEvent::Event(event) = told else {
+fn is_lacking(platform: &Platform, emitted: &UpstreamEvent) -> bool {
+    let UpstreamEvent::Event(event) = emitted else {
         return false;
     };
     let came_with = match event.kind() {

@@ -47,7 +47,7 @@ pub struct Stage {
     others: Vec<Running>,
     logins: usize,
     tables: Arc<Tables>,
-    people: BTreeMap<String, Person>,
+    people: BTreeMap<String, TestUser>,
     zlib: bool,
     /// The agent that has the server's RTM, where it is behind one.
     agent: Option<SdkAgent>,
@@ -57,7 +57,7 @@ pub struct Stage {
     pub seen: BTreeSet<String>,
 }
 
-struct Person {
+struct TestUser {
     link: Link,
     events: VecDeque<String>,
 }
@@ -164,7 +164,7 @@ impl Stage {
         (self.running, self.agent)
     }
 
-    fn person(&mut self, who: &str, at: &str) -> &mut Person {
+    fn person(&mut self, who: &str, at: &str) -> &mut TestUser {
         self.people.get_mut(who).unwrap_or_else(|| panic!("{at}: who?"))
     }
 
@@ -186,7 +186,7 @@ impl Stage {
             let catalog = Catalog::new(self.tables.clone(), wire.clone());
             let link = Link::Api(Box::new(client), catalog);
             let events = VecDeque::new();
-            self.people.insert(who.into(), Person { link, events });
+            self.people.insert(who.into(), TestUser { link, events });
             return Ok(());
         }
         let login = Login {
@@ -201,17 +201,17 @@ impl Stage {
             Err(ConnectionError::Refused(reason)) => return Err(reason),
             Err(error) => panic!("{at}: {error}"),
         };
-        let mut heard = None;
+        let mut received = None;
         if family == "web" {
             // Later builds declare it; earlier ones get no uids in calls. An answer acknowledges it.
             connection.frame(r#"["set_flag",{"binary":1}]"#.into());
-            heard = connection.invoke("voip_invite_ack", Vec::new()).ok();
+            received = connection.invoke("voip_invite_ack", Vec::new()).ok();
         }
-        let mut person = Person {
+        let mut person = TestUser {
             link: Link::Legacy(Box::new(connection)),
             events: VecDeque::new(),
         };
-        if let Some(id) = heard {
+        if let Some(id) = received {
             person.answer(id).await.expect("an answer");
         }
         self.people.insert(who.into(), person);
@@ -272,7 +272,7 @@ impl Stage {
     }
 }
 
-impl Person {
+impl TestUser {
     async fn answer(&mut self, id: i64) -> Result<Value, Text> {
         loop {
             let got = self.next().await;
@@ -301,7 +301,7 @@ impl Person {
     async fn next(&mut self) -> Option<Got> {
         match &mut self.link {
             Link::Legacy(connection) => Some(match connection.next().await? {
-                Output::Event(told) => Got::Event(told.to_string()),
+                Output::Event(emitted) => Got::Event(emitted.to_string()),
                 Output::Reply(reply) => Got::Answer(reply.id, reply.result),
                 Output::LoggedIn | Output::LoggedOut | Output::Send(_) => Got::Nothing,
                 other => panic!("{other:?}"),

@@ -11,7 +11,7 @@ use sigbridge::startup::Running;
 use tables::Tables;
 use trace::{Bounds, Outcome, Policy, Redaction, Trace, read, replay};
 
-use super::{Client, PATIENCE, config, serve, tell};
+use super::{Client, PATIENCE, config, emit, serve};
 
 /// Returns an unused directory.
 pub fn folder(name: &str) -> PathBuf {
@@ -90,7 +90,7 @@ pub async fn exercise_all_calls(running: &Running) {
     let mut bob = Client::login(running.http, "bob").await;
     alice.poll(0).await;
     bob.poll(0).await;
-    tell(&mut alice, "bob", "hi").await;
+    emit(&mut alice, "bob", "hi").await;
     bob.frame("notify").await;
     bob.poll(1).await;
     alice.call("channel_join", json!({"name": "room"})).await;

@@ -142,7 +142,7 @@ where
 }
 
 /// Returns number, method and parameters of a handshake request.
-pub fn asked(body: Body) -> Option<(u64, Text, Value)> {
+pub fn requested(body: Body) -> Option<(u64, Text, Value)> {
     match body {
         Body::Request { id, method, params } => Some((id, method, params)),
         _ => None,

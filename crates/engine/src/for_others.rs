@@ -41,13 +41,13 @@ impl<A: Clone> ForOthers<A> {
     ///
     /// # Errors
     /// The result for the other session: too many calls have no answer.
-    pub fn begin(&mut self, asker: &A, request: u64) -> Result<u64, RtmError> {
+    pub fn begin(&mut self, requester: &A, request: u64) -> Result<u64, RtmError> {
         if self.open.len() >= MAX_OPEN {
             return Err(GetMembersErr::TooOften.into());
         }
         let number = self.next;
         self.next += 1;
-        self.open.insert(number, (asker.clone(), request));
+        self.open.insert(number, (requester.clone(), request));
         Ok(number)
     }
 
@@ -55,7 +55,7 @@ impl<A: Clone> ForOthers<A> {
     pub fn route(&mut self, event: UpstreamEvent) -> Route<A> {
         match event {
             UpstreamEvent::Reply { request, result } if request >= FIRST => match self.open.remove(&request) {
-                Some((asker, request)) => Route::Other(asker, UpstreamEvent::Reply { request, result }),
+                Some((requester, request)) => Route::Other(requester, UpstreamEvent::Reply { request, result }),
                 None => Route::Nowhere,
             },
             event => Route::Own(event),

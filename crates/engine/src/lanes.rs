@@ -18,7 +18,7 @@ const BACKLOG: usize = 16;
 
 /// The action for a new request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Turn {
+pub(crate) enum QueueDecision {
     /// Send it.
     Now,
     /// Wait.
@@ -34,44 +34,44 @@ pub(crate) struct Lanes {
     /// call.
     named: HashMap<Text, VecDeque<u64>>,
     /// Rate-limited calls: the requests to retry, and those behind them.
-    calls: HashMap<CallKind, Behind>,
+    calls: HashMap<CallKind, RetryQueue>,
 }
 
 #[derive(Clone, Debug, Default)]
-struct Behind {
+struct RetryQueue {
     trying: BTreeSet<u64>,
     waiting: VecDeque<u64>,
 }
 
 impl Lanes {
     /// Adds a request.
-    pub fn enter(&mut self, number: u64, lane: Option<&Text>, kind: CallKind) -> Turn {
+    pub fn enter(&mut self, number: u64, lane: Option<&Text>, kind: CallKind) -> QueueDecision {
         let Some(lane) = lane else {
             let waiting = self.calls.get(&kind).map_or(0, |behind| behind.waiting.len());
             return match waiting {
-                MAX_BEHIND.. => Turn::Full,
+                MAX_BEHIND.. => QueueDecision::Full,
                 _ => self.pass(number, kind),
             };
         };
         let queue = self.named.entry(lane.clone()).or_default();
         if queue.len() > MAX_BEHIND {
-            return Turn::Full;
+            return QueueDecision::Full;
         }
         queue.push_back(number);
         match queue.len() {
             1 => self.pass(number, kind),
-            _ => Turn::Later,
+            _ => QueueDecision::Later,
         }
     }
 
     /// Sends a request, unless others of its call are being retried.
-    fn pass(&mut self, number: u64, kind: CallKind) -> Turn {
+    fn pass(&mut self, number: u64, kind: CallKind) -> QueueDecision {
         match self.calls.get_mut(&kind) {
             Some(behind) => {
                 behind.waiting.push_back(number);
-                Turn::Later
+                QueueDecision::Later
             }
-            None => Turn::Now,
+            None => QueueDecision::Now,
         }
     }
 
@@ -92,7 +92,7 @@ impl Lanes {
         let mut next = self.taken(number, kind);
         next.extend(self.next_of_lane(lane).filter(|next| {
             let kind = kind_of(*next);
-            kind.is_none_or(|kind| self.pass(*next, kind) == Turn::Now)
+            kind.is_none_or(|kind| self.pass(*next, kind) == QueueDecision::Now)
         }));
         next
     }
@@ -187,7 +187,7 @@ mod tests {
 
     const NONE: [u64; 0] = [];
 
-    fn enter(lanes: &mut Lanes, number: u64, lane: Option<&Text>) -> Turn {
+    fn enter(lanes: &mut Lanes, number: u64, lane: Option<&Text>) -> QueueDecision {
         lanes.enter(number, lane, CallKind::Leave)
     }
 
@@ -204,15 +204,19 @@ mod tests {
         let mut lanes = Lanes::default();
         let (a, b) = names();
         let (a, b) = (Some(&a), Some(&b));
-        assert_eq!(enter(&mut lanes, 1, a), Turn::Now);
-        assert_eq!(enter(&mut lanes, 2, a), Turn::Later);
-        assert_eq!(enter(&mut lanes, 3, a), Turn::Later);
-        assert_eq!(enter(&mut lanes, 4, b), Turn::Now);
+        assert_eq!(enter(&mut lanes, 1, a), QueueDecision::Now);
+        assert_eq!(enter(&mut lanes, 2, a), QueueDecision::Later);
+        assert_eq!(enter(&mut lanes, 3, a), QueueDecision::Later);
+        assert_eq!(enter(&mut lanes, 4, b), QueueDecision::Now);
         assert_eq!(done(&mut lanes, 1, a), [2]);
         lanes.refused(2, CallKind::Leave);
-        assert_eq!(enter(&mut lanes, 5, a), Turn::Later);
+        assert_eq!(enter(&mut lanes, 5, a), QueueDecision::Later);
         assert_eq!(done(&mut lanes, 4, b), NONE);
-        assert_eq!(enter(&mut lanes, 6, b), Turn::Later, "RTM has rate-limited this call");
+        assert_eq!(
+            enter(&mut lanes, 6, b),
+            QueueDecision::Later,
+            "RTM has rate-limited this call"
+        );
         assert_eq!(done(&mut lanes, 2, a), [6, 3]);
         assert_eq!(done(&mut lanes, 3, a), [5]);
         assert_eq!(done(&mut lanes, 5, a), NONE);
@@ -225,9 +229,9 @@ mod tests {
         let mut lanes = Lanes::default();
         let (a, b) = names();
         let (a, b) = (Some(&a), Some(&b));
-        assert_eq!(enter(&mut lanes, 1, a), Turn::Now);
-        assert_eq!(enter(&mut lanes, 2, a), Turn::Later);
-        assert_eq!(enter(&mut lanes, 3, b), Turn::Now);
+        assert_eq!(enter(&mut lanes, 1, a), QueueDecision::Now);
+        assert_eq!(enter(&mut lanes, 2, a), QueueDecision::Later);
+        assert_eq!(enter(&mut lanes, 3, b), QueueDecision::Now);
         lanes.refused(3, CallKind::Leave);
         assert_eq!(done(&mut lanes, 1, a), NONE);
         assert_eq!(done(&mut lanes, 3, b), [2]);
@@ -239,9 +243,9 @@ mod tests {
         let name = Text::from("a");
         let lane = Some(&name);
         for number in 0..=MAX_BEHIND as u64 {
-            assert_ne!(enter(&mut lanes, number, lane), Turn::Full);
+            assert_ne!(enter(&mut lanes, number, lane), QueueDecision::Full);
         }
-        assert_eq!(enter(&mut lanes, 999, lane), Turn::Full);
+        assert_eq!(enter(&mut lanes, 999, lane), QueueDecision::Full);
     }
 
     #[test]
@@ -249,16 +253,16 @@ mod tests {
         let mut lanes = Lanes::default();
         let free = None;
         for number in 1..=3 {
-            assert_eq!(enter(&mut lanes, number, free), Turn::Now);
+            assert_eq!(enter(&mut lanes, number, free), QueueDecision::Now);
         }
         lanes.refused(1, CallKind::Leave);
         lanes.refused(2, CallKind::Leave);
-        assert_eq!(enter(&mut lanes, 4, free), Turn::Later);
+        assert_eq!(enter(&mut lanes, 4, free), QueueDecision::Later);
         assert_eq!(done(&mut lanes, 3, free), NONE);
         assert_eq!(done(&mut lanes, 1, free), NONE, "the second is still being retried");
-        assert_eq!(enter(&mut lanes, 5, free), Turn::Later);
+        assert_eq!(enter(&mut lanes, 5, free), QueueDecision::Later);
         assert_eq!(done(&mut lanes, 2, free), [4, 5]);
-        assert_eq!(enter(&mut lanes, 6, free), Turn::Now);
+        assert_eq!(enter(&mut lanes, 6, free), QueueDecision::Now);
     }
 
     #[test]
@@ -282,7 +286,7 @@ mod tests {
         assert_eq!(joined, [2, 3]);
         assert_eq!(done(&mut lanes, 1, lane), [4]);
         lanes.refused(4, CallKind::Leave);
-        assert_eq!(enter(&mut lanes, 9, None), Turn::Later);
+        assert_eq!(enter(&mut lanes, 9, None), QueueDecision::Later);
         assert_eq!(lanes.split(4, lane, CallKind::Leave, &[7, 8]), [9, 7]);
         assert_eq!(done(&mut lanes, 7, lane), [8]);
         assert_eq!(done(&mut lanes, 8, lane), [5]);

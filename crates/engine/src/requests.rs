@@ -12,7 +12,7 @@ use tables::row::{Gather, RowId};
 
 use crate::api::{DropReason, Effect, TimerKey};
 use crate::context::Ctx;
-use crate::lanes::{Lanes, Turn, merge};
+use crate::lanes::{Lanes, QueueDecision, merge};
 use crate::run::RunId;
 
 /// Maximum number of retries; the last error is then final.
@@ -22,7 +22,7 @@ const MAX_TRIES: u32 = 20;
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     /// The runs and steps that wait for it: mostly one, none if the result is ignored.
-    pub waiting_runs: SmallVec<[Asker; 1]>,
+    pub waiting_runs: SmallVec<[WaitingRun; 1]>,
     pub call: RtmCall,
     /// The channel whose other session makes the call.
     pub via: Option<ChannelId>,
@@ -40,7 +40,7 @@ impl Request {
     }
 
     /// Creates a request for these runs.
-    pub fn of(waiting_runs: SmallVec<[Asker; 1]>, call: RtmCall) -> Self {
+    pub fn of(waiting_runs: SmallVec<[WaitingRun; 1]>, call: RtmCall) -> Self {
         Self {
             waiting_runs,
             call,
@@ -67,7 +67,7 @@ impl Request {
 
 /// A run that waits for a request.
 #[derive(Clone, Debug)]
-pub(crate) struct Asker {
+pub(crate) struct WaitingRun {
     pub run: RunId,
     pub step: usize,
     /// The item that it added to a gathered call.
@@ -76,7 +76,7 @@ pub(crate) struct Asker {
     own: Option<RtmCall>,
 }
 
-impl Asker {
+impl WaitingRun {
     pub fn new(run: RunId, step: usize, item: Option<Value>) -> Self {
         Self {
             run,
@@ -111,7 +111,7 @@ pub(crate) struct Requests {
 #[derive(Clone, Debug, Default)]
 struct Gathered {
     last: Option<Time>,
-    waiting: Vec<Asker>,
+    waiting: Vec<WaitingRun>,
     armed: bool,
 }
 
@@ -132,15 +132,15 @@ impl Requests {
     pub fn add(&mut self, request: Request, ctx: &mut Ctx<'_>) -> Added {
         let number = self.next + 1;
         let turn = self.lanes.enter(number, request.lane.as_ref(), request.call.kind());
-        if turn == Turn::Full {
+        if turn == QueueDecision::Full {
             ctx.dropped(DropReason::Requests);
             return Added::Full;
         }
         self.next = number;
         self.out.insert(number, request);
         match turn {
-            Turn::Now => Added::Now(number),
-            Turn::Later | Turn::Full => Added::Later,
+            QueueDecision::Now => Added::Now(number),
+            QueueDecision::Later | QueueDecision::Full => Added::Later,
         }
     }
 
@@ -183,13 +183,13 @@ impl Requests {
     /// the numbers of the requests that go out now.
     pub fn split(&mut self, number: u64, mut request: Request) -> Vec<u64> {
         let mut parts = Vec::new();
-        for asker in std::mem::take(&mut request.waiting_runs) {
+        for requester in std::mem::take(&mut request.waiting_runs) {
             self.next += 1;
-            let call = asker.own.clone().unwrap_or_else(|| request.call.clone());
+            let call = requester.own.clone().unwrap_or_else(|| request.call.clone());
             let part = Request {
                 lane: request.lane.clone(),
                 is_part: true,
-                ..Request::of(smallvec![asker], call)
+                ..Request::of(smallvec![requester], call)
             };
             self.out.insert(self.next, part);
             parts.push(self.next);
@@ -201,13 +201,13 @@ impl Requests {
     /// Discards the results of requests of an ended run.
     pub fn forget(&mut self, run: RunId) {
         for request in self.out.values_mut() {
-            request.waiting_runs.retain(|asker| asker.run != run);
+            request.waiting_runs.retain(|requester| requester.run != run);
         }
     }
 
     /// Adds a run to the next call of its kind.
-    pub fn gather(&mut self, kind: CallKind, asker: Asker) {
-        self.gathered.entry(kind).or_default().waiting.push(asker);
+    pub fn gather(&mut self, kind: CallKind, requester: WaitingRun) {
+        self.gathered.entry(kind).or_default().waiting.push(requester);
     }
 
     /// Returns the request with the gathered items, if it is time; otherwise sets the timer.
@@ -226,13 +226,13 @@ impl Requests {
         }
         gathered.last = Some(ctx.now);
         let count = gathered.waiting.len().min(gather.max);
-        let waiting_runs: SmallVec<[Asker; 1]> = gathered.waiting.drain(..count).collect();
+        let waiting_runs: SmallVec<[WaitingRun; 1]> = gathered.waiting.drain(..count).collect();
         if !gathered.waiting.is_empty() {
             gathered.armed = true;
             ctx.set_timer_in(TimerKey::Gather(kind), gather.every);
         }
         let mut items: Vec<Value> = Vec::new();
-        for item in waiting_runs.iter().filter_map(|asker| asker.item.clone()) {
+        for item in waiting_runs.iter().filter_map(|requester| requester.item.clone()) {
             if !items.contains(&item) {
                 items.push(item);
             }
@@ -246,7 +246,10 @@ impl Requests {
     pub fn gather_due(&mut self, kind: CallKind, row_of: impl Fn(RunId) -> Option<RowId>) -> Option<(RowId, usize)> {
         let gathered = self.gathered.get_mut(&kind)?;
         gathered.armed = false;
-        let ended = gathered.waiting.iter().take_while(|asker| row_of(asker.run).is_none());
+        let ended = gathered
+            .waiting
+            .iter()
+            .take_while(|requester| row_of(requester.run).is_none());
         let ended = ended.count();
         gathered.waiting.drain(..ended);
         let first = gathered.waiting.first()?;
@@ -262,15 +265,18 @@ impl Requests {
                 let Some(request) = out.get(&next).filter(|next| !next.is_part) else {
                     return false;
                 };
-                let alone = first.waiting_runs.iter_mut().filter(|asker| asker.own.is_none());
-                alone.for_each(|asker| asker.own = Some(first.call.clone()));
+                let alone = first
+                    .waiting_runs
+                    .iter_mut()
+                    .filter(|requester| requester.own.is_none());
+                alone.for_each(|requester| requester.own = Some(first.call.clone()));
                 if !merge(&mut first.call, &request.call) {
                     return false;
                 }
                 let Some(request) = out.remove(&next) else { return false };
-                let own = |asker: Asker| Asker {
+                let own = |requester: WaitingRun| WaitingRun {
                     own: Some(request.call.clone()),
-                    ..asker
+                    ..requester
                 };
                 first.waiting_runs.extend(request.waiting_runs.into_iter().map(own));
                 true
@@ -294,7 +300,7 @@ mod tests {
     }
 
     fn in_lane(run: RunId, name: &str) -> Request {
-        let mut request = Request::of(smallvec![Asker::new(run, 0, None)], write(name));
+        let mut request = Request::of(smallvec![WaitingRun::new(run, 0, None)], write(name));
         request.lane = Some("a".into());
         request
     }
@@ -349,7 +355,7 @@ mod tests {
             every: Duration::from_secs(5),
         };
         for (id, item) in [(1, "bob"), (2, "bob"), (3, "carol")] {
-            requests.gather(kind, Asker::new(id, 0, Some(Value::text(item))));
+            requests.gather(kind, WaitingRun::new(id, 0, Some(Value::text(item))));
         }
         let (request, effects) = run(&env, 1, |ctx| requests.gathered(kind, &gather, ctx));
         let request = request.unwrap();

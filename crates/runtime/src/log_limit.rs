@@ -168,7 +168,7 @@ pub fn admits(kind: &'static str, bound: Bound, cause: Cause) -> bool {
 }
 
 /// Logs the suppressed counts of ended windows; at the end of the process, of all windows.
-pub fn tell(at_end: bool) {
+pub fn emit(at_end: bool) {
     let over = LIMITER.lock().over((!at_end).then(Instant::now));
     for SuppressedLines {
         kind,
@@ -241,8 +241,8 @@ mod tests {
         assert_eq!(over.len(), MAX_REPORTED + 1);
         assert_eq!(over[0], left_out(Some(0), 1, 5));
         assert_eq!(over[1], left_out(Some(10), 1, 3));
-        let told: u64 = over.iter().map(|left_out| left_out.lines).sum();
-        assert_eq!(told + written, 3 * 4999 + 6, "none is forgotten");
+        let emitted: u64 = over.iter().map(|left_out| left_out.lines).sum();
+        assert_eq!(emitted + written, 3 * 4999 + 6, "none is forgotten");
     }
 
     #[tokio::test(start_paused = true)]

@@ -35,10 +35,10 @@ impl RecordedNames {
         }
     }
 
-    fn tell(&self, which: &'static str, asked: &Text, answer: impl FnOnce() -> Value) {
+    fn emit(&self, which: &'static str, requested: &Text, answer: impl FnOnce() -> Value) {
         let at = WHICH.iter().position(|known| *known == which).unwrap_or(WHICH.len());
-        if self.recorded.lock().is_new(at, self.key.hash_one((at, asked))) {
-            let pair = Value::List(vec![asked.clone().into(), answer()]);
+        if self.recorded.lock().is_new(at, self.key.hash_one((at, requested))) {
+            let pair = Value::List(vec![requested.clone().into(), answer()]);
             let data = Value::Map(vec![("name".into(), Value::Map(vec![(which.into(), pair)]))]);
             self.tape.push(Leg::Env, Dir::In, data);
         }
@@ -62,31 +62,31 @@ impl RecordedKeys {
 impl Names for RecordedNames {
     fn user_id(&self, account: &Text) -> Text {
         let id = self.inner.user_id(account);
-        self.tell("userId", account, || id.clone().into());
+        self.emit("userId", account, || id.clone().into());
         id
     }
 
     fn account(&self, user_id: &Text) -> Text {
         let account = self.inner.account(user_id);
-        self.tell("account", user_id, || account.clone().into());
+        self.emit("account", user_id, || account.clone().into());
         account
     }
 
     fn channel_id(&self, channel: &Text) -> Text {
         let id = self.inner.channel_id(channel);
-        self.tell("channelId", channel, || id.clone().into());
+        self.emit("channelId", channel, || id.clone().into());
         id
     }
 
     fn channel(&self, channel_id: &Text) -> Text {
         let channel = self.inner.channel(channel_id);
-        self.tell("channel", channel_id, || channel.clone().into());
+        self.emit("channel", channel_id, || channel.clone().into());
         channel
     }
 
     fn uid(&self, account: &Text) -> i64 {
         let uid = self.inner.uid(account);
-        self.tell("uid", account, || uid.into());
+        self.emit("uid", account, || uid.into());
         uid
     }
 }
@@ -106,13 +106,13 @@ impl ReadNames {
     pub fn learn(&mut self, data: &Value) {
         for (which, pair) in data.get("name").and_then(Value::as_map).unwrap_or_default() {
             match pair.as_list() {
-                Some([Value::Text(asked), Value::Text(answer)]) => {
+                Some([Value::Text(requested), Value::Text(answer)]) => {
                     if let Some(at) = WHICH.iter().position(|known| *known == &**which) {
-                        self.texts[at].insert(asked.clone(), answer.clone());
+                        self.texts[at].insert(requested.clone(), answer.clone());
                     }
                 }
-                Some([Value::Text(asked), Value::Int(uid)]) => {
-                    self.uids.insert(asked.clone(), *uid);
+                Some([Value::Text(requested), Value::Int(uid)]) => {
+                    self.uids.insert(requested.clone(), *uid);
                 }
                 _ => {}
             }
@@ -120,9 +120,9 @@ impl ReadNames {
     }
 
     /// Returns a translation, if the trace has it.
-    fn known(&self, which: &str, asked: &Text) -> Option<Text> {
+    fn known(&self, which: &str, requested: &Text) -> Option<Text> {
         let at = WHICH.iter().position(|known| *known == which)?;
-        self.texts[at].get(asked).cloned()
+        self.texts[at].get(requested).cloned()
     }
 
     /// Returns an account's number, if the trace has it.

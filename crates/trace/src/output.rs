@@ -192,7 +192,7 @@ impl<W: Write> Output<W> {
         lines.clear();
         for (t_us, session, what) in batch.drain() {
             let begin = lines.len();
-            let turn = Turn::of(&what);
+            let turn = OutputOrder::of(&what);
             self.redactor.write(t_us, session, what, lines);
             if before + lines.len() as u64 > self.limit {
                 lines.truncate(begin);
@@ -218,13 +218,13 @@ impl<W: Write> Output<W> {
         (written, result)
     }
 
-    fn note(&mut self, t_us: u64, session: u64, turn: Option<Turn>) {
+    fn note(&mut self, t_us: u64, session: u64, turn: Option<OutputOrder>) {
         self.last_us = self.last_us.max(t_us);
         match turn {
-            Some(Turn::Begins) => {
+            Some(OutputOrder::Begins) => {
                 self.sessions.insert(session);
             }
-            Some(Turn::Ends) => {
+            Some(OutputOrder::Ends) => {
                 self.sessions.remove(&session);
             }
             None => {}
@@ -257,12 +257,12 @@ impl<W: Write> Output<W> {
 
 /// Role of a record in its session.
 #[derive(Clone, Copy, Debug)]
-enum Turn {
+enum OutputOrder {
     Begins,
     Ends,
 }
 
-impl Turn {
+impl OutputOrder {
     fn of(what: &Waiting<'_>) -> Option<Self> {
         let Waiting::Record(record) = what else { return None };
         let (name, _) = record.data.as_map().filter(|_| record.leg == Leg::Env)?.first()?;

@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_placeholder() {
+    fn invalid_placeholders_stay_text() {
         for text in [
             "",
             "<",

@@ -42,7 +42,7 @@ pub enum Added {
 /// A new file was rejected: the writer has not opened the last one, is full, or has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the disk is too slow; earlier records are not written yet")]
-pub struct Behind;
+pub struct WriterOverloaded;
 
 /// Next work of the writer for one file, in this order.
 #[derive(Debug)]
@@ -124,11 +124,11 @@ impl Queue {
     ///
     /// # Errors
     /// The writer is too far behind, or has ended.
-    pub fn begin(&self, opening: Opening) -> Result<u64, Behind> {
+    pub fn begin(&self, opening: Opening) -> Result<u64, WriterOverloaded> {
         let mut state = self.state.lock();
         let waits = state.files.values().any(|waiting| waiting.opening.is_some());
         if waits || state.is_full() || state.end != End::Open {
-            return Err(Behind);
+            return Err(WriterOverloaded);
         }
         state.next_file += 1;
         let file = state.next_file;
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_added_is_taken_before_the_end() {
+    fn added_records_are_taken_before_the_end() {
         let queue = Queue::default();
         let file = queue.begin(opening()).expect("nothing waits");
         assert_eq!([add(&queue, file, "a"), add(&queue, file, "b")], [Added::Waits; 2]);
@@ -291,7 +291,11 @@ mod tests {
     fn files_end_by_themselves_and_all_at_the_end() {
         let queue = Queue::default();
         let first = queue.begin(opening()).expect("nothing waits");
-        assert_eq!(queue.begin(opening()), Err(Behind), "one file after the other");
+        assert_eq!(
+            queue.begin(opening()),
+            Err(WriterOverloaded),
+            "one file after the other"
+        );
         assert_eq!(taken(&queue), Some(vec![(first, true, 0, false)]));
         let second = queue.begin(opening()).expect("the first one is open");
         assert_eq!([add(&queue, first, "a"), add(&queue, second, "b")], [Added::Waits; 2]);
@@ -303,7 +307,7 @@ mod tests {
         assert_eq!(add(&queue, second, "b"), Added::Over);
         queue.finish();
         assert_eq!(add(&queue, first, "a"), Added::Over);
-        assert_eq!(queue.begin(opening()), Err(Behind));
+        assert_eq!(queue.begin(opening()), Err(WriterOverloaded));
         assert_eq!(taken(&queue), Some(vec![(first, false, 0, true)]));
         assert_eq!(taken(&queue), None);
     }
@@ -314,7 +318,11 @@ mod tests {
         let file = queue.begin(opening()).expect("nothing waits");
         taken(&queue);
         assert!((0..RECORDS).all(|_| add(&queue, file, "x") == Added::Waits));
-        assert_eq!(queue.begin(opening()), Err(Behind), "there is no room for another");
+        assert_eq!(
+            queue.begin(opening()),
+            Err(WriterOverloaded),
+            "there is no room for another"
+        );
         assert_eq!(add(&queue, file, "x"), Added::ExpansionLimitExceeded);
         assert!(queue.is_over(file));
         assert_eq!(add(&queue, file, "x"), Added::Over, "nothing follows a lost record");

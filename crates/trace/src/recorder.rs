@@ -17,7 +17,7 @@ use tables::Tables;
 use crate::event::TraceEvent;
 use crate::output::{Bounds, Opening, Progress};
 use crate::policy::Redaction;
-use crate::queue::{Added, Behind, Queue};
+use crate::queue::{Added, Queue, WriterOverloaded};
 use crate::session_recorder::{SessionRecorder, Sink};
 use crate::writer;
 use crate::writer::Health;
@@ -168,7 +168,7 @@ impl Recorder {
         Some(SessionRecorder::new(file, tables.clone(), started, session))
     }
 
-    fn begin(&self, opening: Opening) -> Result<TraceFile, Behind> {
+    fn begin(&self, opening: Opening) -> Result<TraceFile, WriterOverloaded> {
         let (started, progress) = (opening.started, opening.progress.clone());
         Ok(TraceFile {
             number: self.queue.begin(opening)?,

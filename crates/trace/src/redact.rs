@@ -221,19 +221,19 @@ impl Redactor {
         let Value::Map(entries) = value else { return };
         for (which, pair) in entries {
             let Value::List(pair) = pair else { continue };
-            let [asked, answer] = &mut pair[..] else { continue };
-            let (asks, answers) = match &**which {
+            let [requested, answer] = &mut pair[..] else { continue };
+            let (requests, answers) = match &**which {
                 "account" => (Class::Id, Class::Account),
                 "channelId" => (Class::Channel, Class::Id),
                 "channel" => (Class::Id, Class::Channel),
                 _ => (Class::Account, Class::Id),
             };
-            let same = asked == answer;
+            let same = requested == answer;
             // An equal text on both sides is a name rather than an ID.
             let class = |class: Class, other: Class| if same && class == Class::Id { other } else { class };
-            self.named(asked, class(asks, answers));
+            self.named(requested, class(requests, answers));
             if answer.as_text().is_some() {
-                self.named(answer, class(answers, asks));
+                self.named(answer, class(answers, requests));
             }
         }
     }

@@ -19,7 +19,7 @@ pub struct Used {
     /// Rows of successful calls.
     pub succeeded: BTreeSet<RowId>,
     /// Events sent to the client or derived by its SDK from an answer, with their rows.
-    pub told: BTreeSet<(SigId, RowId)>,
+    pub emitted: BTreeSet<(SigId, RowId)>,
 }
 
 impl Used {
@@ -47,22 +47,22 @@ impl Used {
         for effect in effects {
             match effect {
                 Effect::Answer { row, answer, .. } => {
-                    answer.events.iter().for_each(|event| self.tell(event));
+                    answer.events.iter().for_each(|event| self.emit(event));
                     match &answer.failure {
-                        Some(refusal) => self.tell(&refusal.event),
+                        Some(refusal) => self.emit(&refusal.event),
                         None => {
                             self.succeeded.insert(*row);
                         }
                     }
                 }
-                Effect::Mailbox { lines, .. } => lines.iter().for_each(|(_, event)| self.tell(event)),
-                Effect::Notify { event, .. } => self.tell(event),
+                Effect::Mailbox { lines, .. } => lines.iter().for_each(|(_, event)| self.emit(event)),
+                Effect::Notify { event, .. } => self.emit(event),
                 _ => {}
             }
         }
     }
 
-    fn tell(&mut self, event: &Event) {
-        self.told.insert((event.sig, event.row));
+    fn emit(&mut self, event: &Event) {
+        self.emitted.insert((event.sig, event.row));
     }
 }

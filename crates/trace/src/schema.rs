@@ -134,8 +134,8 @@ fn data() -> Vec<(String, Value)> {
             ],
         ),
         ("legacy-out", vec![frame(), object(&[("close", count())])]),
-        ("rtm-in", rtm_schema::told()),
-        ("rtm-out", rtm_schema::asked()),
+        ("rtm-in", rtm_schema::emitted()),
+        ("rtm-out", rtm_schema::requested()),
         ("timer-in", vec![object(&[("due", timer())])]),
         ("timer-out", vec![object(&[("set", timer()), ("at_ms", count())])]),
         (

@@ -195,7 +195,7 @@ impl SessionReplay {
         let decoded = decoded.ok_or_else(|| format!("{text} is not a frame of this transport"))?;
         let rest = self.read(now, socket, decoded.frames);
         self.socket(socket).rest = rest;
-        say(socket, decoded.answer, None, out);
+        push_frames(socket, decoded.answer, None, out);
         self.serve(now, socket, out);
         Ok(())
     }
@@ -219,7 +219,7 @@ impl SessionReplay {
     fn read(&mut self, now: Time, socket: SocketId, frames: Vec<ClientFrame>) -> VecDeque<DecodedFrame> {
         let known = self.socket(socket);
         let (encoder, line) = (known.encoder.clone(), known.line.clone());
-        let knows = |other: &str| line.as_deref() == Some(other);
+        let is_own_line = |other: &str| line.as_deref() == Some(other);
         let mut logged_in = line.is_some();
         let mut all = VecDeque::new();
         for frame in frames {
@@ -236,7 +236,7 @@ impl SessionReplay {
                         encoder: &*encoder,
                         socket,
                         now,
-                        is_own_line: logged_in.then_some(&knows),
+                        is_own_line: logged_in.then_some(&is_own_line),
                     };
                     match caller.read(&function, id, &args).action {
                         Dispatch::Input(input) => DecodedFrame::Input(input),
@@ -267,7 +267,7 @@ impl SessionReplay {
                 }
                 DecodedFrame::Flagged => self.flagged(socket),
                 DecodedFrame::Input(input) => self.step(now, input, out),
-                DecodedFrame::Answered(frames) => say(socket, frames, None, out),
+                DecodedFrame::Answered(frames) => push_frames(socket, frames, None, out),
             }
         }
     }
@@ -378,7 +378,7 @@ impl SessionReplay {
                 && let Some(known) = self.sockets.get(&socket)
             {
                 let frames = effect.frames(&*known.encoder, &self.wire, context);
-                say(socket, frames, row.map(|row| self.tables.rows[row].id.clone()), out);
+                push_frames(socket, frames, row.map(|row| self.tables.rows[row].id.clone()), out);
             }
             if let Some(requests_to_others) = &mut self.requests_to_others {
                 requests_to_others.push(effect);
@@ -399,7 +399,7 @@ impl SessionReplay {
     }
 }
 
-fn say(socket: SocketId, frames: impl IntoIterator<Item = String>, row: Option<Text>, out: &mut Vec<Out>) {
+fn push_frames(socket: SocketId, frames: impl IntoIterator<Item = String>, row: Option<Text>, out: &mut Vec<Out>) {
     for frame in frames {
         let data = vec![
             ("socket".into(), number(socket.0)),

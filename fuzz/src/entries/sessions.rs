@@ -298,11 +298,11 @@ impl Script {
             }
         }
         for (call, times) in &answers {
-            let asked = self.calls.get(call).copied().unwrap_or(0);
+            let requested = self.calls.get(call).copied().unwrap_or(0);
             // The login of the documented API.
             assert!(
-                *times <= asked || call.2 == "0",
-                "{call:?} was made {asked} times, answered {times} times"
+                *times <= requested || call.2 == "0",
+                "{call:?} was made {requested} times, answered {times} times"
             );
         }
         for (call, times) in &self.calls {

@@ -36,7 +36,7 @@ pub struct Metrics {
     pub sockets: Gauge,
     bad_frames: Family<Reason, Counter>,
     notes: Family<Limitation, Counter>,
-    dropped: Family<What, Counter>,
+    dropped: Family<KindLabel, Counter>,
     /// The same counts, which a family cannot list.
     dropped_by_reason: Mutex<BTreeMap<&'static str, u64>>,
     held: Family<HolderName, Gauge>,
@@ -64,7 +64,7 @@ struct Reason {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct What {
+struct KindLabel {
     what: &'static str,
     /// Whether a limit or the configuration asks for the drop.
     intentional: &'static str,
@@ -313,7 +313,9 @@ impl Metrics {
             Some((_, true)) => "true",
             _ => "false",
         };
-        self.dropped.get_or_create(&What { what, intentional }).inc_by(many);
+        self.dropped
+            .get_or_create(&KindLabel { what, intentional })
+            .inc_by(many);
         if many > 0 {
             *self.dropped_by_reason.lock().entry(what).or_default() += many;
         }

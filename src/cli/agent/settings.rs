@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_config_says_where_agents_come_in() {
+    fn agent_settings_come_from_the_config() {
         check("", "ws://127.0.0.1:8010/agent", None, &[]);
         check("[auth]\napp_id = 'x'", "ws://127.0.0.1:8010/agent", None, &[]);
         check(

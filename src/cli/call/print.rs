@@ -87,7 +87,7 @@ impl Printer {
 
     fn as_text(&self, output: &Output) -> Option<String> {
         Some(match output {
-            Output::Event(told) => format!("{}{}", self.paint(NAME, &told.name), json_words(&told.args)),
+            Output::Event(emitted) => format!("{}{}", self.paint(NAME, &emitted.name), json_words(&emitted.args)),
             Output::Reply(reply) => match &reply.result {
                 Ok(value) => format!("{} {value}", self.paint(GOOD, "ok")),
                 Err(reason) => format!("{} {}", self.paint(BAD, "failed"), json!(&**reason)),
@@ -107,9 +107,13 @@ impl Printer {
 
 fn as_json(output: &Output) -> Option<String> {
     let value = match output {
-        Output::Event(told) => {
-            let args: serde_json::Map<_, _> = told.args.iter().map(|(name, v)| (name.to_string(), json!(v))).collect();
-            json!({ "event": &*told.name, "args": args })
+        Output::Event(emitted) => {
+            let args: serde_json::Map<_, _> = emitted
+                .args
+                .iter()
+                .map(|(name, v)| (name.to_string(), json!(v)))
+                .collect();
+            json!({ "event": &*emitted.name, "args": args })
         }
         Output::Reply(reply) => match &reply.result {
             Ok(value) => json!({ "call": &*reply.call, "id": reply.id, "ok": value }),

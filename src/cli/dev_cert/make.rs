@@ -129,12 +129,12 @@ impl Ca {
         roots.add(CertificateDer::from_pem_slice(self.certificate.as_bytes())?)?;
         let provider = Arc::new(default_provider());
         let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build()?;
-        let asked = match name {
+        let requested = match name {
             Name::AgentServer(host) => ServerName::try_from(host.replacen('*', "any", 1))?,
             Name::Ip(ip) => ServerName::from(*ip),
         };
         let now = UnixTime::since_unix_epoch(Duration::from_millis(now.as_millis()));
-        verifier.verify_server_cert(certificate, &[], &asked, &[], now)?;
+        verifier.verify_server_cert(certificate, &[], &requested, &[], now)?;
         Ok(())
     }
 }
@@ -209,12 +209,12 @@ mod tests {
     }
 
     /// Asserts whether a CA with constraints `made_for` may sign for a name.
-    fn check(made_for: &[&str], asked: &str, allowed: bool) {
+    fn check(made_for: &[&str], requested: &str, allowed: bool) {
         let made_for: Vec<Name> = made_for.iter().map(|text| name(text)).collect();
         let ca = Ca::new(&made_for, NOW).expect("a CA");
-        let signed = ca.sign(&[name(asked)], NOW, 397);
-        assert_eq!(signed.is_ok(), allowed, "{made_for:?} {asked}: {:?}", signed.err());
-        assert_eq!(ca.forbidden(&[name(asked)], NOW).is_empty(), allowed, "{asked}");
+        let signed = ca.sign(&[name(requested)], NOW, 397);
+        assert_eq!(signed.is_ok(), allowed, "{made_for:?} {requested}: {:?}", signed.err());
+        assert_eq!(ca.forbidden(&[name(requested)], NOW).is_empty(), allowed, "{requested}");
     }
 
     #[test]

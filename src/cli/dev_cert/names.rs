@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn the_config_says_the_names() {
+    fn names_come_from_the_config() {
         let default = shown(&Discovery::default(), &[]);
         assert_eq!(
             default[..3],

@@ -37,8 +37,8 @@ async fn server(acts: Vec<Act>) -> (String, tokio::task::JoinHandle<()>) {
                 Says(text) => socket.send(Message::text(text)).await.unwrap(),
                 Closes => return,
                 Hears(text) => {
-                    let heard = socket.next().await.unwrap().unwrap().into_text().unwrap();
-                    assert!(heard.contains(text), "{heard} does not contain {text}");
+                    let received = socket.next().await.unwrap().unwrap().into_text().unwrap();
+                    assert!(received.contains(text), "{received} does not contain {text}");
                 }
             }
         }
@@ -84,7 +84,7 @@ async fn a_call_waits_for_its_answer_and_events_wait_for_their_turn() {
     let mut names = Vec::new();
     while names.len() < 3 {
         match connection.next().await.unwrap() {
-            Output::Event(told) => names.push(told.name.to_string()),
+            Output::Event(emitted) => names.push(emitted.name.to_string()),
             other => panic!("{other:?}"),
         }
     }
@@ -119,10 +119,10 @@ async fn an_end_is_an_end() {
     acts.push(Closes);
     let mut connection = connect(acts).await.0.unwrap();
     for expected in ["onLoginSuccess uid=1 fd=0", "onLogout ecode=102"] {
-        let Some(Output::Event(told)) = connection.next().await else {
+        let Some(Output::Event(emitted)) = connection.next().await else {
             panic!("no {expected}");
         };
-        assert_eq!(told.to_string(), expected);
+        assert_eq!(emitted.to_string(), expected);
     }
     assert_eq!(connection.next().await, None);
     assert!(matches!(

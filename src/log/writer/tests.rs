@@ -40,7 +40,7 @@ impl Write for Disk {
 }
 
 #[test]
-fn what_has_no_room_is_counted_and_cuts_no_later_line() {
+fn lines_without_room_are_counted_and_cut_no_later_line() {
     let (mut output, mut disk) = (Output::default(), Disk::new(9));
     assert_eq!(output.write(&mut disk, b"one\ntwo\nthree\nfour\n"), 2);
     assert_eq!(output.write(&mut disk, b"five\n"), 1);

@@ -7,7 +7,7 @@ use rtm::AppId;
 use rtm_redis::FoundLine;
 use secrecy::SecretString;
 
-use crate::log::clients::How;
+use crate::log::clients::LoginKind;
 use crate::server::connection_state::Client;
 use crate::server::limit::Limit;
 use crate::server::line_search::{Found, LineSearch};
@@ -70,7 +70,7 @@ impl Client {
         mut pending: PendingLogin,
     ) {
         pending.attempt.by(&self.profile().name, key.0.as_str(), key.1.as_str());
-        pending.attempt.to(session.id, How::Line);
+        pending.attempt.to(session.id, LoginKind::Line);
         self.adopt(session.set.clone());
         self.enters(key, session);
         self.line = Some(self.server.line_keys.known(line, number));

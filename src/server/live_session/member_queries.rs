@@ -38,27 +38,34 @@ impl LiveSession {
 
     /// Makes a call that needs a member of the channel: by the backend, or by a member's session at this sidecar. Otherwise the
     /// reply is an immediate error.
-    pub(super) fn ask_member(&mut self, request: u64, channel: &ChannelId, call: RtmCall) {
+    pub(super) fn request_by_member(&mut self, request: u64, channel: &ChannelId, call: RtmCall) {
         if self.server.upstream.call_as_member(&self.client, request, &call) {
             return;
         }
         let member = self.server.members.any(&self.key.0, channel);
-        let asked = member
-            .zip(self.own_inbox.upgrade())
-            .is_some_and(|(member, asker)| member.inbox.send(Message::Ask { call, request, asker }).is_ok());
-        if !asked {
+        let requested = member.zip(self.own_inbox.upgrade()).is_some_and(|(member, requester)| {
+            member
+                .inbox
+                .send(Message::Ask {
+                    call,
+                    request,
+                    requester,
+                })
+                .is_ok()
+        });
+        if !requested {
             let result = Err(GetMembersErr::NotInChannel.into());
             self.later.push_back(UpstreamEvent::Reply { request, result });
         }
     }
 
     /// Makes a call for another session.
-    pub(super) fn ask_for(&mut self, call: RtmCall, request: u64, asker: Inbox) {
-        match self.for_others.begin(&asker, request) {
+    pub(super) fn request_for(&mut self, call: RtmCall, request: u64, requester: Inbox) {
+        match self.for_others.begin(&requester, request) {
             Ok(request) => self.server.upstream.call(&self.client, request, call),
             Err(error) => {
                 let result = Err(error);
-                asker.tell(UpstreamEvent::Reply { request, result });
+                requester.deliver(UpstreamEvent::Reply { request, result });
             }
         }
     }

@@ -217,7 +217,11 @@ impl LiveSession {
                 });
                 self.wait_for_client();
             }
-            Message::Ask { call, request, asker } => self.ask_for(call, request, asker),
+            Message::Ask {
+                call,
+                request,
+                requester,
+            } => self.request_for(call, request, requester),
             Message::UpstreamEvent(event) => {
                 if let Some(record) = &mut self.record {
                     record.count(&event);
@@ -238,7 +242,7 @@ impl LiveSession {
         match self.for_others.route(event) {
             Route::Own(event) => self.step(event.into()),
             // An ended session needs no reply.
-            Route::Other(asker, event) => drop(asker.tell(event)),
+            Route::Other(requester, event) => drop(requester.deliver(event)),
             Route::Nowhere => {}
         }
     }
@@ -262,7 +266,7 @@ impl LiveSession {
         self.server.grace_sessions.end(self.id);
         self.sockets.insert(call.socket, socket);
         self.show(client);
-        self.log.comes(pending.attempt.client());
+        self.log.set_client(pending.attempt.client());
         self.pending.insert(call.socket, pending);
         self.step(match attached {
             None => Input::Admitted {
@@ -385,7 +389,7 @@ impl LiveSession {
                     self.server.upstream.call(&self.client, request, call);
                 }
             },
-            Effect::RtmVia { request, channel, call } => self.ask_member(request, &channel, call),
+            Effect::RtmVia { request, channel, call } => self.request_by_member(request, &channel, call),
             Effect::Answer { call, ref answer, .. } => {
                 self.log_answer(call, answer.failure.as_ref().map(|failure| &*failure.reason));
                 self.view.count_call();
@@ -516,9 +520,9 @@ impl LiveSession {
         for message in left {
             match message {
                 Message::Login(login) => login.socket.out.close(Closing::Finished),
-                Message::Ask { request, asker, .. } => {
+                Message::Ask { request, requester, .. } => {
                     let result = Err(GetMembersErr::NotInChannel.into());
-                    asker.tell(UpstreamEvent::Reply { request, result });
+                    requester.deliver(UpstreamEvent::Reply { request, result });
                 }
                 _ => {}
             }

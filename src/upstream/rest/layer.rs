@@ -89,9 +89,9 @@ impl Answer {
     /// Delivers the outcome; ignored if the client was closed meanwhile.
     fn give(self, outcome: Outcome) {
         self.metrics.rest(outcome.name());
-        let tell = self.clients.lock().get(&self.client).cloned();
-        if let Some(tell) = tell {
-            tell(UpstreamEvent::Reply {
+        let emit = self.clients.lock().get(&self.client).cloned();
+        if let Some(emit) = emit {
+            emit(UpstreamEvent::Reply {
                 request: self.request,
                 result: outcome.result().map(|()| RtmReply::Void).map_err(Into::into),
             });
@@ -100,10 +100,10 @@ impl Answer {
 }
 
 impl Upstream for WithRest {
-    fn open(&self, app: &AppId, tell: EventSink) -> ClientKey {
-        let told = tell.clone();
-        let client = self.inner.open(app, Arc::new(move |news| told(with_ours(news))));
-        self.clients.lock().insert(client.clone(), tell);
+    fn open(&self, app: &AppId, emit: EventSink) -> ClientKey {
+        let emitted = emit.clone();
+        let client = self.inner.open(app, Arc::new(move |news| emitted(with_ours(news))));
+        self.clients.lock().insert(client.clone(), emit);
         client
     }
 
@@ -148,11 +148,11 @@ impl Upstream for WithRest {
 }
 
 /// Adds this layer's call to the inner upstream's capabilities.
-fn with_ours(told: UpstreamEvent) -> UpstreamEvent {
-    match told {
+fn with_ours(emitted: UpstreamEvent) -> UpstreamEvent {
+    match emitted {
         UpstreamEvent::Unsupported(lacks) if lacks.contains(&OURS) => {
             UpstreamEvent::Unsupported(lacks.iter().copied().filter(|kind| *kind != OURS).collect())
         }
-        told => told,
+        emitted => emitted,
     }
 }

@@ -13,7 +13,7 @@ fn dev_cert(folder: &Path, args: &[&str]) -> String {
 }
 
 #[test]
-fn dev_cert_says_what_to_do_next() {
+fn dev_cert_prints_the_next_steps() {
     let folder = folder("dev-cert");
     insta::assert_snapshot!(dev_cert(&folder, &[]), @r#"
         exit 0

@@ -169,7 +169,7 @@ fn update(block: &Block, ran: &Ran) {
 }
 
 #[test]
-fn what_is_another_each_time_is_passed_over() {
+fn varying_output_is_skipped() {
     let check = |line: &str, expected: &str| assert_eq!(mask(line), expected);
     check("valid until 2027-12-23", "valid until TIME");
     check(

@@ -78,12 +78,12 @@ pub fn run() {
     let lines = |upto: usize| text[..upto].matches('\n').count();
     let (first, last) = (lines(start), lines(start + section.len()) + 1);
     let all = blocks(&root(), PAGE);
-    let told: Vec<Block> = all
+    let emitted: Vec<Block> = all
         .into_iter()
         .filter(|block| (first..last).contains(&block.line))
         .collect();
-    let [serve, alice, bob, alice_types, bob_types, alice_calls] = &told[..] else {
-        panic!("the section has another number of blocks: {told:#?}");
+    let [serve, alice, bob, alice_types, bob_types, alice_calls] = &emitted[..] else {
+        panic!("the section has another number of blocks: {emitted:#?}");
     };
     let (_server, ports) = served(serve);
     let url = format!("ws://127.0.0.1:{}/", ports["8001"]);
@@ -144,9 +144,10 @@ fn served(block: &Block) -> (Program, HashMap<String, String>) {
     let mut expected = block.steps[0].expected.split(|line| line.is_empty());
     for line in expected.next().expect("lines of a log") {
         let mut got = server.line();
-        if let (Some((_, told)), Some((before, port))) = (line.rsplit_once("addr=127.0.0.1:"), got.rsplit_once(':')) {
-            ports.insert(told.to_owned(), port.to_owned());
-            got = format!("{before}:{told}");
+        if let (Some((_, emitted)), Some((before, port))) = (line.rsplit_once("addr=127.0.0.1:"), got.rsplit_once(':'))
+        {
+            ports.insert(emitted.to_owned(), port.to_owned());
+            got = format!("{before}:{emitted}");
         }
         assert_eq!(masked(&[got]), masked(std::slice::from_ref(line)));
     }

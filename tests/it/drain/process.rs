@@ -21,7 +21,7 @@ async fn a_request_drains_and_ends_the_process() {
     let (config, admin) = with_admin("[drain]\nspread = \"1s\"\n");
     let (mut program, addr) = Program::serve(&folder, (&config, &[]), to_file(&folder, "log")).await;
     let mut client = Client::login(addr, "alice").await;
-    crate::support::tell(&mut client, "nobody", "lost").await;
+    crate::support::emit(&mut client, "nobody", "lost").await;
     let answer = http(admin, "POST /drain", &[], "").await;
     assert_eq!((answer.status, &*answer.body), (202, "draining 1 connections\n"));
     while let Got::Frame(_) = client.next().await {}

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use super::{Pair, figures};
-use crate::support::{Client, Program, empty_folder, eventually, free_address, http, tell};
+use crate::support::{Client, Program, emit, empty_folder, eventually, free_address, http};
 
 const ROOM: &str = "256k";
 
@@ -72,7 +72,7 @@ async fn a_full_disk_loses_no_message() {
     // New sessions are served, and a message waits for one that is away.
     let mut late = Client::login(front, "late").await;
     drop(Client::login(front, "away").await);
-    tell(&mut late, "away", "kept").await;
+    emit(&mut late, "away", "kept").await;
     // With room again, the log continues, and so does the recording once the operator starts it.
     drop(filler);
     fs::remove_file(disk.join("filler")).expect("it exists");
@@ -117,7 +117,7 @@ async fn lines_that_cannot_be_saved_are_reported() {
     let (mut program, addr) = Program::serve(&folder, (config, &[]), crate::support::to_file(&folder, "log")).await;
     let mut alice = Client::login(addr, "alice").await;
     drop(Client::login(addr, "bob").await);
-    tell(&mut alice, "bob", "lost").await;
+    emit(&mut alice, "bob", "lost").await;
     assert_eq!(program.stop().await, Some(0));
     let log = program.text("log");
     let line = log

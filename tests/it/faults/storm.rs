@@ -7,7 +7,7 @@ use futures_util::stream::{FuturesUnordered, iter};
 use tokio::time::Instant;
 
 use super::{Pair, figures};
-use crate::support::{Client, Program, empty_folder, tell, text, to_file};
+use crate::support::{Client, Program, emit, empty_folder, text, to_file};
 
 /// Clients that log in at the same time, before the storm.
 const AT_ONCE: usize = 64;
@@ -30,7 +30,7 @@ async fn all_clients_reconnect_at_once() {
     drop(first);
     let mut sender = Client::login(http, "sender").await;
     for n in 0..count {
-        tell(&mut sender, &format!("user{n}"), &format!("to {n}")).await;
+        emit(&mut sender, &format!("user{n}"), &format!("to {n}")).await;
     }
     let mut pair = Pair::login(http, "bystander").await;
     let (ends, mut ended) = tokio::sync::watch::channel(false);

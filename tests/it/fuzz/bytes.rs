@@ -61,17 +61,21 @@ fn tls_hellos() {
 
 #[test]
 fn links_of_agents() {
-    Target::start("agents", |_| "").check("link", 48, link(), async |addr, case| knock(addr.agents, case).await);
+    Target::start("agents", |_| "").check("link", 48, link(), async |addr, case| {
+        probe_port(addr.agents, case).await
+    });
 }
 
 #[test]
 fn links_of_users() {
-    Target::start("users", |_| "").check("link", 48, link(), async |addr, case| knock(addr.users, case).await);
+    Target::start("users", |_| "").check("link", 48, link(), async |addr, case| {
+        probe_port(addr.users, case).await
+    });
 }
 
 #[test]
 fn datagrams() {
-    Target::start("udp", |_| "").check("udp", 64, udp(), ask);
+    Target::start("udp", |_| "").check("udp", 64, udp(), request);
 }
 
 /// Sends the pieces on a connection, then its end; what comes back until the other side ends it, too.
@@ -415,16 +419,16 @@ fn id_of_answer() -> impl Strategy<Value = u64> {
 }
 
 /// A case of a link: the upgrade, then texts, each in a frame. Nobody is let in who does not know the secret.
-async fn knock(to: SocketAddr, case: &Case) -> Result<(), String> {
+async fn probe_port(to: SocketAddr, case: &Case) -> Result<(), String> {
     let mut pieces = case.0.iter();
     let head = pieces.next().cloned().unwrap_or_default();
-    let knows = heads()[0] == head;
+    let has_secret = heads()[0] == head;
     let all = std::iter::once(head).chain(pieces.map(|piece| text(piece))).collect();
     let answer = exchange(to, &Case(all)).await?;
     let is_in = answer.starts_with(b"HTTP/1.1 101 ");
-    if is_in != knows {
+    if is_in != has_secret {
         let first = String::from_utf8_lossy(&answer[..answer.len().min(60)]).into_owned();
-        return Err(format!("who knows the secret ({knows}) is answered {first:?}"));
+        return Err(format!("who knows the secret ({has_secret}) is answered {first:?}"));
     }
     Ok(())
 }
@@ -449,7 +453,7 @@ fn udp() -> impl Strategy<Value = Case> {
 }
 
 /// Datagrams, then a question of another address, which is answered. The corpus has questions before they are deflated.
-async fn ask(addr: Addresses, case: &Case) -> Result<(), String> {
+async fn request(addr: Addresses, case: &Case) -> Result<(), String> {
     let from = |ip: [u8; 4]| UdpSocket::bind((IpAddr::from(Ipv4Addr::from(ip)), 0));
     let stranger = from([127, 0, 0, 1]).await.expect("a socket");
     let most = case.0.iter().map(Vec::len).max().unwrap_or(0);
@@ -472,12 +476,12 @@ async fn ask(addr: Addresses, case: &Case) -> Result<(), String> {
     } else {
         [127, 0, 0, 1]
     };
-    let asker = from(another).await.expect("a socket");
+    let requester = from(another).await.expect("a socket");
     // Nothing promises that a datagram arrives, and a source has its rate.
     for _ in 0..100 {
-        let _ = asker.send_to(&good, addr.udp).await;
+        let _ = requester.send_to(&good, addr.udp).await;
         let wait = std::time::Duration::from_millis(100);
-        if timeout(wait, asker.recv(&mut answer)).await.is_ok() {
+        if timeout(wait, requester.recv(&mut answer)).await.is_ok() {
             return Ok(());
         }
     }

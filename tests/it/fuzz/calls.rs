@@ -127,14 +127,14 @@ fn filled(piece: &[u8], line: &str, last: &mut i64) -> Vec<u8> {
 }
 
 /// What is wrong when these were asked for and those were answered.
-fn judge(asked: &Answers, answered: &Answers, is_closed: bool) -> Result<(), String> {
+fn judge(requested: &Answers, answered: &Answers, is_closed: bool) -> Result<(), String> {
     for (id, times) in answered {
-        let most = asked.get(id).copied().unwrap_or(0);
+        let most = requested.get(id).copied().unwrap_or(0);
         if *times > most {
             return Err(format!("call {id} was made {most} times and answered {times} times"));
         }
     }
-    let open = asked.iter().find(|(id, times)| answered.get(*id) != Some(times));
+    let open = requested.iter().find(|(id, times)| answered.get(*id) != Some(times));
     match open {
         Some((id, _)) if !is_closed => Err(format!("call {id} is not answered, but {answered:?}")),
         _ => Ok(()),
@@ -142,7 +142,7 @@ fn judge(asked: &Answers, answered: &Answers, is_closed: bool) -> Result<(), Str
 }
 
 /// What a client is sent, as this test looks at it.
-enum Told {
+enum Notification {
     Answers(Vec<String>),
     Last,
     Other,
@@ -152,12 +152,12 @@ enum Told {
 /// A client that has sent its case.
 trait Listener {
     /// What it is sent next.
-    async fn next(&mut self) -> Told;
+    async fn next(&mut self) -> Notification;
     /// Asks the last question.
-    async fn ask(&mut self);
+    async fn request(&mut self);
 
     /// Reads until all is answered, and then until the answer to the last question.
-    async fn listen(mut self, asked: &Answers) -> Result<(), String>
+    async fn listen(mut self, requested: &Answers) -> Result<(), String>
     where
         Self: Sized,
     {
@@ -165,17 +165,17 @@ trait Listener {
         let mut has_asked = false;
         loop {
             let has = |(id, times): (&String, &usize)| answered.get(id).unwrap_or(&0) >= times;
-            if !has_asked && asked.iter().all(has) {
+            if !has_asked && requested.iter().all(has) {
                 has_asked = true;
-                self.ask().await;
+                self.request().await;
             }
             match timeout(PATIENCE, self.next()).await {
-                Ok(Told::Answers(ids)) => ids.into_iter().for_each(|id| *answered.entry(id).or_default() += 1),
-                Ok(Told::Last) => return judge(asked, &answered, false),
-                Ok(Told::Other) => {}
-                Ok(Told::Closed) => return judge(asked, &answered, true),
+                Ok(Notification::Answers(ids)) => ids.into_iter().for_each(|id| *answered.entry(id).or_default() += 1),
+                Ok(Notification::Last) => return judge(requested, &answered, false),
+                Ok(Notification::Other) => {}
+                Ok(Notification::Closed) => return judge(requested, &answered, true),
                 Err(_) => {
-                    judge(asked, &answered, false)?;
+                    judge(requested, &answered, false)?;
                     return Err("the last question is not answered".to_owned());
                 }
             }
@@ -200,12 +200,12 @@ async fn web_socket(addr: std::net::SocketAddr, path: &str, login: String, answe
     let (mut socket, _) = connect_async(format!("ws://{addr}{path}")).await.expect("it listens");
     socket.send(Message::text(login)).await.expect("it reads");
     loop {
-        let told = timeout(PATIENCE, text(&mut socket))
+        let emitted = timeout(PATIENCE, text(&mut socket))
             .await
             .expect("an answer to the login");
-        let told = told.expect("a login that is right");
-        if told.contains(answer) {
-            return (socket, told);
+        let emitted = emitted.expect("a login that is right");
+        if emitted.contains(answer) {
+            return (socket, emitted);
         }
     }
 }
@@ -217,30 +217,30 @@ fn account(case: &Case) -> String {
 
 async fn play_web(addr: Addresses, case: &Case) -> Result<(), String> {
     let login = serde_json::json!(["login", {"vid": "app", "account": account(case), "uid": 0, "token": "", "device": "websdk"}]);
-    let (mut socket, told) = web_socket(addr.http, "/", login.to_string(), "login_ret").await;
-    let told: Value = serde_json::from_str(&told).expect("JSON");
-    let reply: Value = serde_json::from_str(told[1][1].as_str().expect("a text")).expect("JSON");
+    let (mut socket, emitted) = web_socket(addr.http, "/", login.to_string(), "login_ret").await;
+    let emitted: Value = serde_json::from_str(&emitted).expect("JSON");
+    let reply: Value = serde_json::from_str(emitted[1][1].as_str().expect("a text")).expect("JSON");
     let line = reply["line"].as_str().expect("a line").to_owned();
-    let (mut asked, mut last) = (Answers::new(), 0);
+    let (mut requested, mut last) = (Answers::new(), 0);
     for piece in &case.0 {
         let piece = filled(piece, &line, &mut last);
         let Ok(text) = String::from_utf8(piece) else { continue };
         if let Ok(ClientFrame::Call { id, .. }) = web::decode::decode(&text) {
-            *asked.entry(id.to_string()).or_default() += 1;
+            *requested.entry(id.to_string()).or_default() += 1;
         }
         if socket.send(Message::text(text)).await.is_err() {
             break;
         }
     }
-    WebListener(socket).listen(&asked).await
+    WebListener(socket).listen(&requested).await
 }
 
 struct WebListener(Socket);
 
 impl Listener for WebListener {
-    async fn next(&mut self) -> Told {
+    async fn next(&mut self) -> Notification {
         let Some(text) = text(&mut self.0).await else {
-            return Told::Closed;
+            return Notification::Closed;
         };
         // Numbers of any size are echoed.
         let frame: Vec<Box<RawValue>> = serde_json::from_str(&text).expect("the server writes JSON");
@@ -250,14 +250,14 @@ impl Listener for WebListener {
                 let (id, _, body): (Box<RawValue>, Box<RawValue>, String) =
                     serde_json::from_str(frame[1].get()).expect("an answer");
                 serde_json::from_str::<Box<RawValue>>(&body).expect("JSON");
-                Told::Answers(vec![id.get().to_owned()])
+                Notification::Answers(vec![id.get().to_owned()])
             }
-            "pong" if frame[1].get() == LAST.to_string() => Told::Last,
-            _ => Told::Other,
+            "pong" if frame[1].get() == LAST.to_string() => Notification::Last,
+            _ => Notification::Other,
         }
     }
 
-    async fn ask(&mut self) {
+    async fn request(&mut self) {
         let ping = Message::text(format!(r#"["ping",{LAST}]"#));
         let _ = self.0.send(ping).await;
     }
@@ -267,38 +267,38 @@ async fn play_api(addr: Addresses, case: &Case) -> Result<(), String> {
     let login =
         serde_json::json!({"jsonrpc": "2.0", "id": "login", "method": "login2", "params": ["app", account(case), ""]});
     let (mut socket, _) = web_socket(addr.http, "/api", login.to_string(), "onLoginSuccess").await;
-    let (mut asked, mut last) = (Answers::new(), 0);
+    let (mut requested, mut last) = (Answers::new(), 0);
     for piece in &case.0 {
         let piece = filled(piece, "", &mut last);
         let Ok(text) = String::from_utf8(piece) else { continue };
         for id in request_ids(&text) {
-            *asked.entry(id).or_default() += 1;
+            *requested.entry(id).or_default() += 1;
         }
         if socket.send(Message::text(text)).await.is_err() {
             break;
         }
     }
-    ApiListener(socket).listen(&asked).await
+    ApiListener(socket).listen(&requested).await
 }
 
 struct ApiListener(Socket);
 
 impl Listener for ApiListener {
-    async fn next(&mut self) -> Told {
+    async fn next(&mut self) -> Notification {
         let Some(text) = text(&mut self.0).await else {
-            return Told::Closed;
+            return Notification::Closed;
         };
         serde_json::from_str::<Box<RawValue>>(&text).expect("the server writes JSON");
         let all = objects(&text);
         let answers = all.iter().filter(|members| !members.contains_key("method"));
         let ids: Vec<String> = answers.filter_map(id_of).collect();
         if ids.contains(&LAST.to_string()) {
-            return Told::Last;
+            return Notification::Last;
         }
-        Told::Answers(ids)
+        Notification::Answers(ids)
     }
 
-    async fn ask(&mut self) {
+    async fn request(&mut self) {
         let request = format!(r#"{{"jsonrpc":"2.0","id":{LAST},"method":"getStatus"}}"#);
         let _ = self.0.send(Message::text(request)).await;
     }
@@ -350,25 +350,28 @@ async fn play_native(addr: Addresses, case: &Case) -> Result<(), String> {
         .await
         .expect("it reads");
     let line = loop {
-        let told = timeout(PATIENCE, lines.next()).await.expect("an answer to the login");
-        let told = told.expect("a login that is right").expect("a packet");
-        if let Some(json) = told.strip_prefix("login_res ok ").and_then(|rest| rest.split_once(' ')) {
+        let emitted = timeout(PATIENCE, lines.next()).await.expect("an answer to the login");
+        let emitted = emitted.expect("a login that is right").expect("a packet");
+        if let Some(json) = emitted
+            .strip_prefix("login_res ok ")
+            .and_then(|rest| rest.split_once(' '))
+        {
             let json: Value = serde_json::from_str(json.1).expect("JSON");
             break json["line"].as_str().expect("a line").to_owned();
         }
     };
-    let (mut asked, mut last) = (Answers::new(), 0);
+    let (mut requested, mut last) = (Answers::new(), 0);
     for (at, piece) in case.0.iter().enumerate() {
         let piece = filled(piece, &line, &mut last);
         let text = std::str::from_utf8(&piece).unwrap_or_default();
         if let Ok(TcpFrame::Call { id, .. }) = native::decode(text) {
-            *asked.entry(id.to_string()).or_default() += 1;
+            *requested.entry(id.to_string()).or_default() += 1;
         }
         if out.write_all(&packet(&piece, at % 2 == 0)).await.is_err() {
             break;
         }
     }
-    NativeListener { lines, out }.listen(&asked).await
+    NativeListener { lines, out }.listen(&requested).await
 }
 
 struct NativeListener {
@@ -377,22 +380,22 @@ struct NativeListener {
 }
 
 impl Listener for NativeListener {
-    async fn next(&mut self) -> Told {
+    async fn next(&mut self) -> Notification {
         let Some(Ok(line)) = self.lines.next().await else {
-            return Told::Closed;
+            return Notification::Closed;
         };
         match line.strip_prefix("call_ret ") {
             Some(rest) => {
                 let words: Vec<&str> = rest.splitn(4, ' ').collect();
                 serde_json::from_str::<Value>(words[3]).expect("JSON");
-                Told::Answers(vec![words[1].to_owned()])
+                Notification::Answers(vec![words[1].to_owned()])
             }
-            None if *line == format!("line_pong:{LAST}") => Told::Last,
-            None => Told::Other,
+            None if *line == format!("line_pong:{LAST}") => Notification::Last,
+            None => Notification::Other,
         }
     }
 
-    async fn ask(&mut self) {
+    async fn request(&mut self) {
         let ping = packet(format!("line_ping:{LAST}").as_bytes(), false);
         let _ = self.out.write_all(&ping).await;
     }

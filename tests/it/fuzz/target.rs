@@ -26,7 +26,7 @@ pub struct Target {
     addr: Addresses,
     bystander: RawNative,
     speaker: Client,
-    said: usize,
+    sent: usize,
 }
 
 /// Where it serves.
@@ -85,7 +85,7 @@ impl Target {
             addr,
             bystander,
             speaker,
-            said: 0,
+            sent: 0,
         }
     }
 
@@ -122,17 +122,17 @@ impl Target {
             return Err(line.to_owned());
         }
         played?;
-        self.said += 1;
-        let text = format!("message {}", self.said);
+        self.sent += 1;
+        let text = format!("message {}", self.sent);
         let (bystander, speaker) = (&mut self.bystander, &mut self.speaker);
         self.runtime.block_on(async {
             let sent = speaker
                 .call("user_sendmsg", json!({"peer": "bystander", "content": text}))
                 .await;
             assert_eq!(sent.json, json!({"result": "ok"}));
-            let told = bystander.matching("notify recvmsg ").await;
-            let pair: Value = serde_json::from_str(&told["notify recvmsg ".len()..]).expect("a version and a line");
-            assert!(pair[1].as_str().is_some_and(|line| line.ends_with(&text)), "{told}");
+            let emitted = bystander.matching("notify recvmsg ").await;
+            let pair: Value = serde_json::from_str(&emitted["notify recvmsg ".len()..]).expect("a version and a line");
+            assert!(pair[1].as_str().is_some_and(|line| line.ends_with(&text)), "{emitted}");
             bystander
                 .call("user_getmsg", json!({"ver_clear": pair[0], "max": 30}))
                 .await;
@@ -161,8 +161,8 @@ impl Target {
         let mut replay = Command::new(env!("CARGO_BIN_EXE_sigbridge"));
         let replayed = replay.args(["replay", "traces"]).current_dir(self.folder()).output();
         let replayed = replayed.expect("the program starts");
-        let told = String::from_utf8_lossy(&replayed.stdout);
-        assert!(replayed.status.success(), "{told:.8000}");
+        let emitted = String::from_utf8_lossy(&replayed.stdout);
+        assert!(replayed.status.success(), "{emitted:.8000}");
         let log = self.program.text("log");
         assert!(
             log.len() < MOST_LOG,

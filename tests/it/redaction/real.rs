@@ -4,7 +4,7 @@ use serde_json::json;
 use trace::{Policy, read};
 
 use super::{holds_none, played};
-use crate::support::{Client, config, finished, folder, record, serve, tell};
+use crate::support::{Client, config, emit, finished, folder, record, serve};
 
 #[tokio::test]
 async fn a_server_records_no_secrets() {
@@ -39,7 +39,7 @@ async fn recorded(policy: Policy) -> String {
     let mut bob = Client::login(running.http, "bobolink").await;
     alice.poll(0).await;
     bob.poll(0).await;
-    tell(&mut alice, "bobolink", "sugarplum, alejandra").await;
+    emit(&mut alice, "bobolink", "sugarplum, alejandra").await;
     bob.frame("notify").await;
     bob.poll(1).await;
     alice.call("channel_join", json!({"name": "boardroom"})).await;

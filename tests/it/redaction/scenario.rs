@@ -43,7 +43,7 @@ pub struct SessionScenario {
     calls: i64,
     t_us: u64,
     /// RTM calls without an answer.
-    asked: VecDeque<(u64, String, Json)>,
+    requested: VecDeque<(u64, String, Json)>,
     /// Replies in place of the usual ones, by the call's name.
     pub replies: Vec<(&'static str, Json)>,
 }
@@ -64,28 +64,28 @@ impl SessionScenario {
         let mut records = vec![record(0, Leg::Env, Dir::In, json!({"begin": null}))];
         records[0].data = Value::Map(vec![("begin".into(), begin.to_value())]);
         let mut names = ReadNames::default();
-        let mut told = |which: &str, asked: &str, answer: Json| {
-            let data = json!({"name": {which: [asked, answer]}});
+        let mut emitted = |which: &str, requested: &str, answer: Json| {
+            let data = json!({"name": {which: [requested, answer]}});
             let record = record(0, Leg::Env, Dir::In, data);
             names.learn(&record.data);
             records.push(record);
         };
         for (uid, account) in (1_085_660_747_i64..).zip(accounts.iter().chain([&account])) {
             let id = lossy_codec::user_id(&Text::from(*account));
-            told("userId", account, json!(&*id));
-            told("account", &id, json!(&*lossy_codec::account(&id)));
-            told("uid", account, json!(uid));
+            emitted("userId", account, json!(&*id));
+            emitted("account", &id, json!(&*lossy_codec::account(&id)));
+            emitted("uid", account, json!(uid));
         }
         for id in RTM_IDS {
             let account = lossy_codec::account(&Text::from(*id));
-            told("account", id, json!(&*account));
-            told("userId", &account, json!(id));
-            told("uid", &account, json!(7));
+            emitted("account", id, json!(&*account));
+            emitted("userId", &account, json!(id));
+            emitted("uid", &account, json!(7));
         }
         for channel in channels {
             let id = lossy_codec::channel_id(&Text::from(*channel));
-            told("channelId", channel, json!(&*id));
-            told("channel", &id, json!(&*lossy_codec::channel(&id)));
+            emitted("channelId", channel, json!(&*id));
+            emitted("channel", &id, json!(&*lossy_codec::channel(&id)));
         }
         let names = TraceNames {
             read: Arc::new(names),
@@ -99,7 +99,7 @@ impl SessionScenario {
             api: profile == "api",
             calls: 0,
             t_us: 0,
-            asked: VecDeque::new(),
+            requested: VecDeque::new(),
             replies: Vec::new(),
         };
         scenario.login(account);
@@ -112,12 +112,12 @@ impl SessionScenario {
             "uid": 0, "device": "Phone of Quentin", "ip": "10.77.66.55",
         });
         match (self.native, self.api) {
-            (true, _) => self.heard(&format!("login {fields}")),
-            (_, true) => self.ask(
+            (true, _) => self.received(&format!("login {fields}")),
+            (_, true) => self.request(
                 "login",
                 json!(["vendor-key-of-Quentin", account, fields["token"], 0, "Phone of Quentin"]),
             ),
-            _ => self.heard(&format!("[\"login\",{fields}]")),
+            _ => self.received(&format!("[\"login\",{fields}]")),
         }
         self.come(Leg::Env, json!({"admitted": {"socket": 1, "line": LINE}}));
     }
@@ -134,15 +134,15 @@ impl SessionScenario {
         } else {
             json!(["call2", [function, id, args]]).to_string()
         };
-        self.heard(&frame);
+        self.received(&frame);
     }
 
     /// A request of a client of the documented API.
-    pub fn ask(&mut self, method: &str, params: Json) {
+    pub fn request(&mut self, method: &str, params: Json) {
         self.calls += 1;
         let id = format!("{}-of-Quentin", self.calls);
         let request = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
-        self.heard(&request.to_string());
+        self.received(&request.to_string());
     }
 
     /// The client fetches its mailbox.
@@ -151,7 +151,7 @@ impl SessionScenario {
     }
 
     /// A frame of the client.
-    pub fn heard(&mut self, frame: &str) {
+    pub fn received(&mut self, frame: &str) {
         self.come(Leg::Legacy, json!({"socket": 1, "frame": frame}));
     }
 
@@ -163,7 +163,7 @@ impl SessionScenario {
     /// Something comes in, and what follows from it.
     pub fn come(&mut self, leg: Leg, data: Json) {
         self.feed(leg, data);
-        while let Some((request, name, args)) = self.asked.pop_front() {
+        while let Some((request, name, args)) = self.requested.pop_front() {
             let mut data = json!({"request": request});
             let other = self.replies.iter().find(|(known, _)| *known == name);
             match other.map(|(_, reply)| reply.clone()) {
@@ -185,7 +185,7 @@ impl SessionScenario {
             let data: Json = serde_json::from_str(&out.data.to_json()).expect("JSON");
             if let (Some(request), Some(call)) = (data["request"].as_u64(), data["call"].as_object()) {
                 let (name, args) = call.iter().next().expect("a call");
-                self.asked.push_back((request, name.clone(), args.clone()));
+                self.requested.push_back((request, name.clone(), args.clone()));
             }
             self.records.push(Record {
                 t_us: self.t_us,

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::{APP, CERTIFICATE};
 use crate::support::{
-    Client, PATIENCE, Program, Receiver, RedisServer, empty_folder, eventually, free_address, http, is_installed, tell,
+    Client, PATIENCE, Program, Receiver, RedisServer, emit, empty_folder, eventually, free_address, http, is_installed,
     to_file,
 };
 use sigbridge::admin::PATHS;
@@ -118,7 +118,7 @@ impl Run {
         // The viewed session resumes: its login is a frame that the view shows.
         drop(alice);
         alice = login(self.http, "alice", &of_alice).await;
-        tell(&mut alice, "bob", BODY).await;
+        emit(&mut alice, "bob", BODY).await;
         bob.frame("notify").await;
         alice.call("channel_join", json!({"name": "room"})).await;
         let sent = alice

@@ -14,7 +14,7 @@ use tracing::info;
 
 use crate::HEARTBEAT;
 use crate::acceptor::{AccessPolicy, accept};
-use crate::connect::{DialError, answer, asked, first_frame};
+use crate::connect::{DialError, answer, first_frame, requested};
 use crate::frame::{BAD_PARAMS, BAD_PROTOCOL, BUSY, ErrorBody, NO_METHOD};
 use crate::handshake::{
     LinkParameters, Served, USER_HELLO, UserHello, from_value, is_supported, random_name, to_value,
@@ -80,7 +80,7 @@ pub async fn serve_users(
         tokio::spawn(async move {
             tokio::select! {
                 () = shutdown.cancelled() => {}
-                ended = users.greet(websocket) => if let Err(error) = ended
+                ended = users.handshake(websocket) => if let Err(error) = ended
                     && admits("invalid clients", Bound::EVENT, Cause::default())
                 {
                     info!(%error, "client handshake failed");
@@ -98,9 +98,9 @@ impl Users {
         });
     }
 
-    async fn greet(&self, mut websocket: HyperWebsocketStream) -> Result<(), DialError> {
+    async fn handshake(&self, mut websocket: HyperWebsocketStream) -> Result<(), DialError> {
         let first = first_frame(&mut websocket).await?;
-        let Some((id, method, params)) = asked(first) else {
+        let Some((id, method, params)) = requested(first) else {
             return Err(DialError::BadAnswer("expected a request".into()));
         };
         let refused = |code, text: String| Err(ErrorBody::new(code, text));

@@ -393,7 +393,7 @@ impl DriverState {
             return;
         };
         let known = matches!(&event, RtmEvent::MemberJoined { channel_id, member_id }
-            if client.replica.knows(channel_id, member_id));
+            if client.replica.has_member(channel_id, member_id));
         client.replica.apply_event(&event);
         match &event {
             RtmEvent::TokenExpired {} | RtmEvent::TokenPrivilegeWillExpire {} => self.renew(now, number),

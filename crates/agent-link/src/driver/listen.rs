@@ -11,7 +11,7 @@ use tracing::{info, warn};
 
 use crate::PROTOCOL;
 use crate::acceptor::{AccessPolicy, accept};
-use crate::connect::{DialError, answer, asked, first_frame};
+use crate::connect::{DialError, answer, first_frame, requested};
 use crate::frame::{BUSY, ErrorBody, NO_METHOD};
 use crate::handshake::{AGENT_HELLO, AgentHello, HelloResult, from_value, to_value};
 use rtm::value::Value;
@@ -43,7 +43,7 @@ pub async fn serve_agents(
         tokio::spawn(async move {
             tokio::select! {
                 () = shutdown.cancelled() => {}
-                ended = greet(&driver, websocket) => if let Err(error) = ended
+                ended = handshake(&driver, websocket) => if let Err(error) = ended
                     && admits("invalid agents", Bound::EVENT, Cause::default())
                 {
                     info!(%error, "agent handshake failed");
@@ -53,9 +53,9 @@ pub async fn serve_agents(
     }
 }
 
-async fn greet(driver: &Driver, mut websocket: HyperWebsocketStream) -> Result<(), DialError> {
+async fn handshake(driver: &Driver, mut websocket: HyperWebsocketStream) -> Result<(), DialError> {
     let first = first_frame(&mut websocket).await?;
-    let Some((id, method, params)) = asked(first) else {
+    let Some((id, method, params)) = requested(first) else {
         return Err(DialError::BadAnswer("expected a request".into()));
     };
     if &*method != AGENT_HELLO {

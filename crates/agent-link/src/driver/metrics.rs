@@ -13,7 +13,7 @@ use runtime::histogram::Histogram;
 
 /// Reason of a lost call.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct Why {
+pub struct ReasonLabel {
     /// From the source, never from a peer.
     pub reason: &'static str,
 }
@@ -30,7 +30,7 @@ pub struct LinkHealth {
     /// Events dropped by an agent's full queue.
     pub events_lost: Counter,
     /// Lost calls, by reason.
-    pub failed: Family<Why, Counter>,
+    pub failed: Family<ReasonLabel, Counter>,
     /// Time from a request to its answer.
     pub round_trip: RoundTrip,
     watch: Watch,
@@ -55,7 +55,7 @@ impl RoundTrip {
 
 /// Link event for observers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LinkNews {
+pub enum LinkEvent {
     /// An agent connected.
     Up,
     /// The agent or its connection is lost.
@@ -71,7 +71,7 @@ pub enum LinkNews {
 
 /// Optional observer.
 #[derive(Clone, Default)]
-struct Watch(Option<Arc<dyn Fn(LinkNews) + Send + Sync>>);
+struct Watch(Option<Arc<dyn Fn(LinkEvent) + Send + Sync>>);
 
 impl fmt::Debug for Watch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -81,25 +81,25 @@ impl fmt::Debug for Watch {
 
 impl LinkHealth {
     /// Adds an observer, which must not block.
-    pub fn watched(mut self, notify: impl Fn(LinkNews) + Send + Sync + 'static) -> Self {
+    pub fn watched(mut self, notify: impl Fn(LinkEvent) + Send + Sync + 'static) -> Self {
         self.watch = Watch(Some(Arc::new(notify)));
         self
     }
 
     pub(super) fn up(&self, up: bool) {
         if self.up.set(i64::from(up)) != i64::from(up) {
-            self.notify(if up { LinkNews::Up } else { LinkNews::Down });
+            self.notify(if up { LinkEvent::Up } else { LinkEvent::Down });
         }
     }
 
-    fn notify(&self, news: LinkNews) {
+    fn notify(&self, news: LinkEvent) {
         if let Watch(Some(notify)) = &self.watch {
             notify(news);
         }
     }
 
     pub(super) fn gap(&self, first_missing: u64, sessions: u64) {
-        self.notify(LinkNews::Gap {
+        self.notify(LinkEvent::Gap {
             first_missing,
             sessions,
         });
@@ -113,7 +113,7 @@ impl LinkHealth {
 
     /// Creates the counter of a reason.
     pub fn begin_failure(&self, reason: &'static str) {
-        let _ = self.failed.get_or_create(&Why { reason });
+        let _ = self.failed.get_or_create(&ReasonLabel { reason });
     }
 
     pub(super) fn answered(&self, took: Duration) {
@@ -121,6 +121,6 @@ impl LinkHealth {
     }
 
     pub(super) fn failed(&self, reason: &'static str) {
-        self.failed.get_or_create(&Why { reason }).inc();
+        self.failed.get_or_create(&ReasonLabel { reason }).inc();
     }
 }

@@ -35,6 +35,6 @@ pub use connect::dial_server;
 pub use detached::DetachedDriver;
 pub use driver_config::DriverConfig;
 pub use listen::serve_agents;
-pub use metrics::{LinkHealth, LinkNews};
+pub use metrics::{LinkEvent, LinkHealth};
 pub use tokens::{Minted, Tokens};
 pub use upstream::{Driver, DriverStatus};

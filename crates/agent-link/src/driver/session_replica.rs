@@ -139,7 +139,7 @@ impl SessionReplica {
     }
 
     /// Returns true if a member is known to be in a channel.
-    pub fn knows(&self, channel: &ChannelId, member: &UserId) -> bool {
+    pub fn has_member(&self, channel: &ChannelId, member: &UserId) -> bool {
         self.channels
             .get(channel)
             .is_some_and(|members| members.contains(member))

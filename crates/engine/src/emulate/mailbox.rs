@@ -519,15 +519,16 @@ mod tests {
 
     #[test]
     fn announced_lines_are_not_acknowledged() {
-        for (told, acknowledged, left) in [(&[][..], 2, 3), (&[1][..], 2, 3), (&[1, 2][..], 2, 1), (&[2][..], 2, 3)] {
+        for (emitted, acknowledged, left) in [(&[][..], 2, 3), (&[1][..], 2, 3), (&[1, 2][..], 2, 1), (&[2][..], 2, 3)]
+        {
             let mut mailbox = Mailbox::default();
             mailbox.begin();
             for n in 1..=3 {
                 push(&mut mailbox, n, false, 0).unwrap();
             }
-            told.iter().for_each(|version| mailbox.pushed(*version));
-            assert_eq!(mailbox.poll(2, 30).0, acknowledged, "{told:?}");
-            assert_eq!(mailbox.len(), left, "{told:?}");
+            emitted.iter().for_each(|version| mailbox.pushed(*version));
+            assert_eq!(mailbox.poll(2, 30).0, acknowledged, "{emitted:?}");
+            assert_eq!(mailbox.len(), left, "{emitted:?}");
         }
     }
 

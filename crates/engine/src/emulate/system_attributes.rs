@@ -43,7 +43,7 @@ const MAX_COUNTED: usize = 32;
 pub struct SystemAttributes {
     values: Vec<(Text, Text)>,
     /// The last published `_member_num`.
-    told: Option<u64>,
+    emitted: Option<u64>,
     armed: bool,
     sent: TokenBucket,
     set: Vec<(Text, TokenBucket)>,
@@ -68,7 +68,7 @@ impl SystemAttributes {
         let Some(every) = self.number(AUTO_UPDATE_NUM) else {
             return;
         };
-        if !self.armed && self.told != Some(count) {
+        if !self.armed && self.emitted != Some(count) {
             self.armed = true;
             ctx.set_timer_in(TimerKey::MemberNum, Duration::from_secs(u64::from(every)));
         }
@@ -78,7 +78,7 @@ impl SystemAttributes {
     pub fn publish(&mut self, count: u64) -> Option<(Text, Value)> {
         self.armed = false;
         self.number(AUTO_UPDATE_NUM)?;
-        let is_new = self.told.replace(count) != Some(count);
+        let is_new = self.emitted.replace(count) != Some(count);
         is_new.then(|| (MEMBER_NUM.into(), Value::text(count.to_string())))
     }
 

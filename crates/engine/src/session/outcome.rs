@@ -47,7 +47,7 @@ impl Session {
         }
         if let Some(emission) = &outcome.emission {
             for event in self.events(run, emission, Ambients::NONE) {
-                self.say(run, event, ctx);
+                self.emit_event(run, event, ctx);
             }
         }
     }
@@ -95,12 +95,12 @@ impl Session {
                 event,
             });
         } else {
-            self.say(run, event, ctx);
+            self.emit_event(run, event, ctx);
         }
     }
 
     /// Adds an event to the run's answer, or sends it.
-    fn say(&mut self, run: &mut Run, event: Event, ctx: &mut Ctx<'_>) {
+    fn emit_event(&mut self, run: &mut Run, event: Event, ctx: &mut Ctx<'_>) {
         if run.parent.is_some() {
             return;
         }

@@ -14,7 +14,7 @@ use crate::context::Ctx;
 use crate::emulate::call_role::Role;
 use crate::emulate::invitations::Call;
 use crate::lanes::may_be_of_one;
-use crate::requests::{Added, Asker, Request};
+use crate::requests::{Added, Request, WaitingRun};
 use crate::run::Run;
 use crate::session::Session;
 
@@ -29,7 +29,7 @@ impl Session {
             let item = self.eval(&gather.item, run);
             run.pending += 1;
             let kind = rtm.call.kind;
-            self.requests.gather(kind, Asker::new(run.id, at, Some(item)));
+            self.requests.gather(kind, WaitingRun::new(run.id, at, Some(item)));
             self.send_gathered(kind, rtm, ctx);
             return Ok(());
         }
@@ -39,7 +39,7 @@ impl Session {
         run.pending += 1;
         self.before_call(run, &call, ctx);
         let via = channel_of(&call).filter(|_| rtm.via_member);
-        let mut request = Request::of(smallvec![Asker::new(run.id, at, None)], call);
+        let mut request = Request::of(smallvec![WaitingRun::new(run.id, at, None)], call);
         request.via = via;
         request.lane = rtm.lane.as_ref().map(|lane| self.eval(lane, run).into_text());
         if !self.send(request, ctx) {
@@ -102,8 +102,8 @@ impl Session {
             }
             return;
         }
-        for asker in std::mem::take(&mut request.waiting_runs) {
-            self.deal(&asker, result.clone(), ctx);
+        for requester in std::mem::take(&mut request.waiting_runs) {
+            self.resume_run(&requester, result.clone(), ctx);
         }
         for next in self.requests.done(number, &request) {
             self.go_out(next, ctx);
@@ -111,22 +111,22 @@ impl Session {
     }
 
     fn wait_for(&self, request: &Request, error: RtmError, ctx: &Ctx<'_>) -> Option<Duration> {
-        let asker = request.waiting_runs.first()?;
-        let row = self.runs.row_of(asker.run)?;
-        let StepKind::Rtm(rtm) = &ctx.env.row(row).steps[asker.step].kind else {
+        let requester = request.waiting_runs.first()?;
+        let row = self.runs.row_of(requester.run)?;
+        let StepKind::Rtm(rtm) = &ctx.env.row(row).steps[requester.step].kind else {
             return None;
         };
         rtm.waits.iter().find(|(e, _)| *e == error).map(|(_, wait)| *wait)
     }
 
     /// Passes a result to one of the waiting runs.
-    fn deal(&mut self, asker: &Asker, result: Result<RtmReply, RtmError>, ctx: &mut Ctx<'_>) {
-        let Some(mut run) = self.runs.take(asker.run) else {
+    fn resume_run(&mut self, requester: &WaitingRun, result: Result<RtmReply, RtmError>, ctx: &mut Ctx<'_>) {
+        let Some(mut run) = self.runs.take(requester.run) else {
             return;
         };
         let env = ctx.env;
         let row = env.row(run.row);
-        let StepKind::Rtm(rtm) = &row.steps[asker.step].kind else {
+        let StepKind::Rtm(rtm) = &row.steps[requester.step].kind else {
             return;
         };
         run.pending -= 1;

@@ -49,11 +49,11 @@ impl ApiEncoder {
             let text = rpc::response(&to.id, &answer);
             self.pending.lock().answered(to.place, text)
         });
-        let told = invoked.map(|(sig, number)| {
+        let emitted = invoked.map(|(sig, number)| {
             let Reply { err, json } = reply();
             self.notification(sig, &[number, Value::text(err), Value::text(json)])
         });
-        response.into_iter().chain(told).collect()
+        response.into_iter().chain(emitted).collect()
     }
 
     fn notification(&self, sig: SigId, args: &[Value]) -> String {
@@ -138,8 +138,9 @@ impl Encoder for ApiEncoder {
     }
 
     fn control(&self, name: &str) -> Vec<String> {
-        let told = self.tables.parse_event(name);
-        told.map(|(sig, args)| self.notification(sig, &args))
+        let emitted = self.tables.parse_event(name);
+        emitted
+            .map(|(sig, args)| self.notification(sig, &args))
             .into_iter()
             .collect()
     }

@@ -107,7 +107,7 @@ impl Mailbox {
         let acknowledged = reply.get("ver_clear").and_then(Value::as_int).unwrap_or(0);
         self.version = self.version.max(acknowledged);
         let mut lines = Vec::new();
-        let told = self.version;
+        let emitted = self.version;
         for pair in reply.get("msgs").and_then(Value::as_list).unwrap_or_default() {
             if let Some(Notice::Mailbox(version, line)) = mailbox_line(pair)
                 && version > self.version
@@ -117,7 +117,7 @@ impl Mailbox {
                 self.acknowledge_soon(now);
             }
         }
-        if self.polls == Polls::OnNotification && self.version - told >= FULL {
+        if self.polls == Polls::OnNotification && self.version - emitted >= FULL {
             // More lines may be waiting. Clients that poll on notification poll at once, others
             // with their acknowledgement.
             self.deadline = Some(now);

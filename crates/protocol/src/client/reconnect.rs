@@ -48,21 +48,21 @@ impl LegacyClient {
     /// Starts the `nth` attempt to resume the session.
     pub fn resuming(&mut self, nth: i64) -> Vec<Output> {
         self.phase = Phase::Resuming;
-        let told = synthesized_events::of_connection(&self.tables, "reconnecting", &self.known);
-        let told = told.map(|mut told| {
-            for (_, value) in &mut told.args {
+        let emitted = synthesized_events::of_connection(&self.tables, "reconnecting", &self.known);
+        let emitted = emitted.map(|mut emitted| {
+            for (_, value) in &mut emitted.args {
                 *value = nth.into();
             }
-            Output::Event(told)
+            Output::Event(emitted)
         });
-        told.into_iter().collect()
+        emitted.into_iter().collect()
     }
 
     /// Ends the attempts to resume the session.
     pub fn give_up(&mut self) -> Vec<Output> {
         self.phase = Phase::Over;
-        let told = synthesized_events::of_connection(&self.tables, "lost", &self.known);
-        told.map(Output::Event).into_iter().collect()
+        let emitted = synthesized_events::of_connection(&self.tables, "lost", &self.known);
+        emitted.map(Output::Event).into_iter().collect()
     }
 
     /// Handles the new connection: sends the frame that resumes the session.
@@ -81,8 +81,8 @@ impl LegacyClient {
             _ => return self.control("outofsync".into(), out),
         }
         self.phase = Phase::LoggedIn;
-        let told = synthesized_events::of_connection(&self.tables, "recovered", &self.known);
-        out.extend(told.map(Output::Event));
+        let emitted = synthesized_events::of_connection(&self.tables, "recovered", &self.known);
+        out.extend(emitted.map(Output::Event));
         if let Some(channel) = &self.channel {
             let Channel { cid, name, msgid } = channel;
             out.push(Output::Send(native_codec::channel_sub(

@@ -224,15 +224,16 @@ impl LegacyClient {
                 self.line = line.map(|(_, line)| line.clone()).unwrap_or_default();
                 self.mailbox.start(now);
                 out.push(Output::LoggedIn);
-                let told = synthesized_events::of_success(&self.tables, call, &reply, &self.known);
-                out.extend(told.into_iter().map(Output::Event));
+                let emitted = synthesized_events::of_success(&self.tables, call, &reply, &self.known);
+                out.extend(emitted.into_iter().map(Output::Event));
                 self.keepalive.start(self.codec, now);
                 self.ping_or_disconnect(now, out);
             }
             Err(reason) => {
                 self.phase = Phase::Over;
-                let told = synthesized_events::of_failure(&self.tables, &self.wire.family, call, &reason, &self.known);
-                out.extend(told.map(Output::Event));
+                let emitted =
+                    synthesized_events::of_failure(&self.tables, &self.wire.family, call, &reason, &self.known);
+                out.extend(emitted.map(Output::Event));
                 out.push(Output::Refused(reason));
             }
         }
@@ -261,16 +262,16 @@ impl LegacyClient {
             Ok(reply) => {
                 synthesized_events::learn(&self.tables, call, reply, &mut self.known);
                 self.note_channel(call, reply);
-                let told = synthesized_events::of_success(&self.tables, call, reply, &self.known);
-                out.extend(told.into_iter().map(Output::Event));
+                let emitted = synthesized_events::of_success(&self.tables, call, reply, &self.known);
+                out.extend(emitted.into_iter().map(Output::Event));
                 if function.ends {
                     self.phase = Phase::Over;
                     out.push(Output::LoggedOut);
                 }
             }
             Err(reason) => {
-                let told = synthesized_events::of_failure(&self.tables, &wire.family, call, reason, &self.known);
-                out.extend(told.map(Output::Event));
+                let emitted = synthesized_events::of_failure(&self.tables, &wire.family, call, reason, &self.known);
+                out.extend(emitted.map(Output::Event));
             }
         }
     }
@@ -293,17 +294,17 @@ impl LegacyClient {
 
     fn line_event(&self, line: &str, otherwise: &str) -> Output {
         match self.events.of_line(line) {
-            Some(told) => Output::Event(told),
+            Some(emitted) => Output::Event(emitted),
             None => Output::Unknown(otherwise.into()),
         }
     }
 
     pub(super) fn control(&mut self, name: Text, out: &mut Vec<Output>) {
         self.controls.push(name);
-        if let Some(told) = self.events.of_control(&self.controls) {
+        if let Some(emitted) = self.events.of_control(&self.controls) {
             self.controls.clear();
             self.phase = Phase::Over;
-            out.push(Output::Event(told));
+            out.push(Output::Event(emitted));
         }
         self.controls.truncate(MAX_CONTROLS);
     }

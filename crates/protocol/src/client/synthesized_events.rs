@@ -31,13 +31,13 @@ pub(super) fn learn(tables: &Tables, call: &RowCall, reply: &Value, known: &mut 
 pub(super) fn of_success(tables: &Tables, call: &RowCall, reply: &Value, known: &Known) -> Vec<ClientEvent> {
     let row = &tables.rows[call.row];
     let outcomes = row.answer.emit.iter().filter_map(|&at| row.outcomes.get(at));
-    let mut told = Vec::new();
+    let mut emitted = Vec::new();
     for emission in outcomes.filter_map(|outcome| outcome.emission.as_ref()) {
         if call.made_by_client.contains(&emission.event) {
-            told.extend(of_emission(tables, call, emission, reply, known));
+            emitted.extend(of_emission(tables, call, emission, reply, known));
         }
     }
-    told
+    emitted
 }
 
 /// Returns the event of a refusal.

@@ -69,7 +69,7 @@ pub(super) fn lines(outputs: Vec<Output>) -> Vec<String> {
         Output::Send(frame) => format!("> {frame}"),
         Output::LoggedIn => "logged in".into(),
         Output::Refused(reason) => format!("refused: {reason}"),
-        Output::Event(told) => told.to_string(),
+        Output::Event(emitted) => emitted.to_string(),
         Output::Reply(reply) => match reply.result {
             Ok(value) => format!("{} {} ok {value}", reply.id, reply.call),
             Err(reason) => format!("{} {} failed {reason}", reply.id, reply.call),

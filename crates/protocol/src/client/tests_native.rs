@@ -155,8 +155,11 @@ fn the_mailbox_is_polled_on_notification() {
     assert_eq!(script.after(Duration::from_millis(1)), [poll(3, 31)]);
     script.receive(r#"call_ret user_getmsg 3 0 {"result":"ok","ver_clear":31,"msgs":[]}"#);
     // A pushed line is accepted if it is the next one.
-    let told = script.receive(r#"notify recvmsg [32,"msg-v2 bob alice f instant 1 hi there"]"#);
-    assert_eq!(told, [r#"onMessageInstantReceive account="bob" uid=0 msg="hi there""#]);
+    let emitted = script.receive(r#"notify recvmsg [32,"msg-v2 bob alice f instant 1 hi there"]"#);
+    assert_eq!(
+        emitted,
+        [r#"onMessageInstantReceive account="bob" uid=0 msg="hi there""#]
+    );
     assert_eq!(
         script.receive(r#"notify recvmsg [34,"msg-v2 bob alice f instant 1 gap"]"#),
         [poll(4, 32)]

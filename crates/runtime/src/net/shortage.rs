@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn what_was_lacking_lately_is_known_and_counted() {
+    async fn recent_shortages_are_listed_and_counted() {
         let shortages = Shortages::new(Clock::start());
         assert_eq!(shortages.current(), None);
         shortages.note(Shortage::Descriptors);

@@ -202,7 +202,7 @@ fn lines_are_events_once_and_control_frames_are_one() {
 }
 
 #[test]
-fn what_no_table_knows() {
+fn unknown_names_are_counted() {
     let report = check(
         "web",
         &[

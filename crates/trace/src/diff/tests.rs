@@ -55,7 +55,7 @@ fn check(a: &str, b: &str, expected: &[&str]) {
 const CALL: &str = r#"legacy in {"socket":1,"frame":"[\"call2\",[\"f\",7,{\"line\":\"LLL\"}]]"}"#;
 
 #[test]
-fn what_is_never_compared() {
+fn some_fields_are_never_compared() {
     let trace_text = format!(
         r#"env in {{"admitted":{{"socket":1,"line":"LLL"}}}}
         legacy out {{"socket":1,"frame":"[\"login_ret\",[\"\",\"{{\\\"line\\\":\\\"LLL\\\"}}\"]]"}}

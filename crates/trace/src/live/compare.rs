@@ -43,13 +43,13 @@ type Level<'r> = for<'s> fn(&'s Output<'r>) -> &'s str;
 
 /// One side of a session.
 struct Side<'r> {
-    said: Vec<Output<'r>>,
+    sent: Vec<Output<'r>>,
     /// All mailbox lines sent.
     lines: BTreeSet<(i64, String)>,
     /// Mailbox lines sent in answers.
     polled: BTreeSet<(i64, String)>,
     /// Inputs.
-    heard: Vec<(usize, &'r Record)>,
+    received: Vec<(usize, &'r Record)>,
 }
 
 impl Side<'_> {
@@ -82,7 +82,7 @@ pub fn compare(trace: &Trace, played: &BTreeMap<u64, Vec<Record>>, later_us: u64
         let expected = side(records.iter().copied(), records, imported);
         let got = side(now.iter().map(|record| (0, record)), records, imported);
         outcome.sessions += 1;
-        outcome.records += expected.heard.len() + expected.said.len();
+        outcome.records += expected.received.len() + expected.sent.len();
         let judge = SessionComparison {
             expected,
             got,
@@ -110,10 +110,10 @@ fn side<'r>(records: impl Iterator<Item = (usize, &'r Record)>, all: &[(usize, &
     let mut plain = Normalizer::default();
     all.iter().for_each(|(_, record)| plain.learn(record, true));
     let mut side = Side {
-        said: Vec::new(),
+        sent: Vec::new(),
         lines: BTreeSet::new(),
         polled: BTreeSet::new(),
-        heard: Vec::new(),
+        received: Vec::new(),
     };
     for (line, record) in records.filter(|(_, record)| record.leg == Leg::Legacy) {
         // An archive has no socket ends.
@@ -122,7 +122,7 @@ fn side<'r>(records: impl Iterator<Item = (usize, &'r Record)>, all: &[(usize, &
         }
         let (kind, mut data) = plain.of(record);
         if record.dir == Dir::In {
-            side.heard.push((line, record));
+            side.received.push((line, record));
             continue;
         }
         unordered(&mut data);
@@ -141,7 +141,7 @@ fn side<'r>(records: impl Iterator<Item = (usize, &'r Record)>, all: &[(usize, &
         if kind.contains("answer") {
             side.polled.extend(versions.iter().cloned());
         }
-        side.said.push(Output {
+        side.sent.push(Output {
             line,
             record,
             kind,
@@ -174,8 +174,8 @@ fn ends(records: &[(usize, &Record)], imported: bool) -> HashMap<i64, u64> {
     let mut ends = HashMap::new();
     for (_, record) in records {
         let data = &record.data;
-        let said = data.get("socket").filter(|_| imported && record.leg == Leg::Legacy);
-        if let Some(socket) = said.and_then(Value::as_int) {
+        let sent = data.get("socket").filter(|_| imported && record.leg == Leg::Legacy);
+        if let Some(socket) = sent.and_then(Value::as_int) {
             ends.insert(socket, record.t_us);
         } else if let Some(socket) = data.get("closed").or(data.get("close")).and_then(Value::as_int) {
             ends.entry(socket).or_insert(record.t_us);
@@ -198,8 +198,8 @@ struct SessionComparison<'r> {
 impl SessionComparison<'_> {
     /// Finds the first difference; returns the number of tolerated one-sided outputs.
     fn judge(&self, differences: &mut Vec<Difference>) -> usize {
-        let (a, b) = (&self.expected.said, &self.got.said);
-        let levels: [Level<'_>; 3] = [|said| &said.key, |said| &said.bare, |said| &said.kind];
+        let (a, b) = (&self.expected.sent, &self.got.sent);
+        let levels: [Level<'_>; 3] = [|sent| &sent.key, |sent| &sent.bare, |sent| &sent.kind];
         let same_lines = self.expected.lines == self.got.lines;
         let mut first: Option<Difference> = None;
         let mut passed_over = 0;
@@ -233,8 +233,8 @@ impl SessionComparison<'_> {
     }
 
     /// Returns true for an output about users outside the trace, who are not replayed.
-    fn is_of_others(&self, said: &Output<'_>) -> bool {
-        let Some(text) = said.record.data.get("frame").and_then(Value::as_text) else {
+    fn is_of_others(&self, sent: &Output<'_>) -> bool {
+        let Some(text) = sent.record.data.get("frame").and_then(Value::as_text) else {
             return false;
         };
         let (mut some, mut all) = (false, true);
@@ -247,31 +247,34 @@ impl SessionComparison<'_> {
     }
 
     /// Returns true for an output in transit at the end of the socket or trace.
-    fn is_at_the_end(&self, said: &Output<'_>) -> bool {
-        let socket = said.record.data.get("socket").and_then(Value::as_int);
+    fn is_at_the_end(&self, sent: &Output<'_>) -> bool {
+        let socket = sent.record.data.get("socket").and_then(Value::as_int);
         let end = socket.and_then(|socket| self.ends.get(&socket).copied());
-        said.record.t_us.saturating_add(END_US) >= end.unwrap_or(self.end_us)
+        sent.record.t_us.saturating_add(END_US) >= end.unwrap_or(self.end_us)
     }
 
     fn difference(&self, expected: Option<&Output<'_>>, got: Option<&Output<'_>>) -> Difference {
-        let heard = &self.expected.heard;
+        let received = &self.expected.received;
         let after = match (expected, got) {
-            (Some(expected), _) => heard.iter().rev().find(|(line, _)| *line < expected.line),
-            (None, Some(got)) => heard.iter().rev().find(|(_, heard)| heard.t_us <= got.record.t_us),
+            (Some(expected), _) => received.iter().rev().find(|(line, _)| *line < expected.line),
+            (None, Some(got)) => received
+                .iter()
+                .rev()
+                .find(|(_, received)| received.t_us <= got.record.t_us),
             (None, None) => None,
         };
         let both = expected.zip(got);
-        let line = expected.map(|said| said.line).or(after.map(|(line, _)| *line));
-        let at = expected.or(got).map_or(0, |said| said.record.t_us);
+        let line = expected.map(|sent| sent.line).or(after.map(|(line, _)| *line));
+        let at = expected.or(got).map_or(0, |sent| sent.record.t_us);
         Difference {
             line: line.unwrap_or(1),
             session: self.session,
             t_us: at,
-            expected: expected.map(|said| said.record.clone()),
-            got: got.map(|said| Out {
-                leg: said.record.leg,
-                row: said.record.row.clone(),
-                data: said.record.data.clone(),
+            expected: expected.map(|sent| sent.record.clone()),
+            got: got.map(|sent| Out {
+                leg: sent.record.leg,
+                row: sent.record.row.clone(),
+                data: sent.record.data.clone(),
             }),
             after: after.map(|(_, record)| (*record).clone()),
             changes: both.map_or(Vec::new(), |(expected, got)| places(expected, got)),
@@ -286,7 +289,7 @@ fn places(expected: &Output<'_>, got: &Output<'_>) -> Vec<Change> {
     if !places.is_empty() {
         return places;
     }
-    let moment = |said: &Output<'_>| Some(number(said.record.t_us));
+    let moment = |sent: &Output<'_>| Some(number(sent.record.t_us));
     vec![Change {
         path: "t_us".into(),
         expected: moment(expected),

@@ -95,8 +95,8 @@ impl Replay<'_> {
     /// Runs until no messages are left.
     fn settle(&mut self, now: Time) {
         loop {
-            for ask in self.harness.take_asks() {
-                self.worlds.ask(now, ask, &mut self.harness);
+            for request in self.harness.take_requests() {
+                self.worlds.request(now, request, &mut self.harness);
             }
             if !self.harness.work(now) {
                 return;
@@ -134,12 +134,12 @@ impl EmbeddedServices {
         for app in self.by_app.values_mut() {
             let mut out = Vec::new();
             app.world.tick(now, &mut out);
-            app.tell(out, harness);
+            app.emit(out, harness);
         }
     }
 
-    fn ask(&mut self, now: Time, ask: RtmRequest, harness: &mut Harness<'_>) {
-        let (RtmRequest::Call { session, .. } | RtmRequest::Close { session }) = ask;
+    fn request(&mut self, now: Time, request: RtmRequest, harness: &mut Harness<'_>) {
+        let (RtmRequest::Call { session, .. } | RtmRequest::Close { session }) = request;
         let app = self.by_app.entry(harness.app(session).cloned());
         let app = app.or_insert_with(|| App {
             world: RtmService::new(self.config),
@@ -147,7 +147,7 @@ impl EmbeddedServices {
             sessions: HashMap::new(),
         });
         let mut out = Vec::new();
-        match ask {
+        match request {
             RtmRequest::Call { request, call, .. } => {
                 let client = app.client(session);
                 app.world.call(now, client, request, call, &mut out);
@@ -161,7 +161,7 @@ impl EmbeddedServices {
                 }
             }
         }
-        app.tell(out, harness);
+        app.emit(out, harness);
     }
 }
 
@@ -174,7 +174,7 @@ impl App {
         })
     }
 
-    fn tell(&self, outputs: Vec<Output>, harness: &mut Harness<'_>) {
+    fn emit(&self, outputs: Vec<Output>, harness: &mut Harness<'_>) {
         for output in outputs {
             let (client, event) = output.into_event();
             if let Some(session) = self.sessions.get(&client) {

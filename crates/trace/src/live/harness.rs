@@ -61,7 +61,7 @@ pub struct Harness<'s> {
     /// Sessions by the times of their timers.
     timers: Timers<u64>,
     inbox: VecDeque<(u64, Message)>,
-    asks: Vec<RtmRequest>,
+    requests: Vec<RtmRequest>,
     /// Replayed frames and notes, by session.
     pub played: BTreeMap<u64, Vec<Record>>,
     /// Number of outputs to clients, by session.
@@ -89,15 +89,15 @@ impl<'s> Harness<'s> {
             members: HashMap::new(),
             timers: Timers::default(),
             inbox: VecDeque::new(),
-            asks: Vec::new(),
+            requests: Vec::new(),
             played: BTreeMap::new(),
             event: HashMap::new(),
         }
     }
 
     /// Takes the pending requests to RTM.
-    pub fn take_asks(&mut self) -> Vec<RtmRequest> {
-        std::mem::take(&mut self.asks)
+    pub fn take_requests(&mut self) -> Vec<RtmRequest> {
+        std::mem::take(&mut self.requests)
     }
 
     /// Delivers an RTM event to a session.
@@ -122,7 +122,7 @@ impl<'s> Harness<'s> {
                     Some(Route::Own(event)) => {
                         self.with(now, session, |session_replay| session_replay.rtm_event(now, event));
                     }
-                    Some(Route::Other(asker, event)) => self.deliver(asker, event),
+                    Some(Route::Other(requester, event)) => self.deliver(requester, event),
                     Some(Route::Nowhere) | None => {}
                 }
             }
@@ -278,7 +278,7 @@ impl<'s> Harness<'s> {
 
     fn grant(&mut self, session: u64, request_to_others: Effect) {
         match request_to_others {
-            Effect::Rtm { request, call } => self.asks.push(RtmRequest::Call { session, request, call }),
+            Effect::Rtm { request, call } => self.requests.push(RtmRequest::Call { session, request, call }),
             Effect::RtmVia { request, channel, call } => {
                 let app = self.session_entries.get(&session).and_then(|entry| entry.key.0.clone());
                 let member = self.members.get(&(app, channel)).and_then(|members| members.last());
@@ -291,7 +291,7 @@ impl<'s> Harness<'s> {
                     None => Err(GetMembersErr::NotInChannel.into()),
                 };
                 match begun {
-                    Ok((session, request)) => self.asks.push(RtmRequest::Call { session, request, call }),
+                    Ok((session, request)) => self.requests.push(RtmRequest::Call { session, request, call }),
                     Err(error) => {
                         let result = Err(error);
                         self.deliver(session, UpstreamEvent::Reply { request, result });
@@ -324,6 +324,6 @@ impl<'s> Harness<'s> {
             self.current.remove(&entry.key);
         }
         self.note_membership(session);
-        self.asks.push(RtmRequest::Close { session });
+        self.requests.push(RtmRequest::Close { session });
     }
 }

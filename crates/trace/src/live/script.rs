@@ -28,12 +28,12 @@ pub fn names(trace: &Trace) -> Arc<ReadNames> {
 /// Returns the app in the first login of each session.
 pub fn apps(tables: &Arc<Tables>, trace: &Trace) -> HashMap<u64, AppId> {
     let mut apps = HashMap::new();
-    let mut ears: HashMap<u64, (Decoder, Arc<Wire>)> = HashMap::new();
+    let mut decoders: HashMap<u64, (Decoder, Arc<Wire>)> = HashMap::new();
     for (_, record) in trace.records.iter().filter(|(_, record)| record.dir == Dir::In) {
         if let Some(decoder) = decoder(tables, record) {
-            ears.insert(record.session, decoder);
+            decoders.insert(record.session, decoder);
         }
-        let Some((decoder, wire)) = ears.get(&record.session) else {
+        let Some((decoder, wire)) = decoders.get(&record.session) else {
             continue;
         };
         if let Some(fields) = login_of(decoder, record) {
@@ -42,7 +42,7 @@ pub fn apps(tables: &Arc<Tables>, trace: &Trace) -> HashMap<u64, AppId> {
             {
                 apps.insert(record.session, app);
             }
-            ears.remove(&record.session);
+            decoders.remove(&record.session);
         }
     }
     apps

@@ -167,8 +167,8 @@ impl Replay<'_> {
 
     fn settle(&mut self, now: Time) {
         loop {
-            for ask in self.harness.take_asks() {
-                self.ask(ask);
+            for request in self.harness.take_requests() {
+                self.request(request);
             }
             if !self.harness.work(now) {
                 return;
@@ -176,8 +176,8 @@ impl Replay<'_> {
         }
     }
 
-    fn ask(&mut self, ask: RtmRequest) {
-        match ask {
+    fn request(&mut self, request: RtmRequest) {
+        match request {
             RtmRequest::Call { session, request, call } => {
                 if let Some(key) = self.client(session) {
                     self.upstream.call(&key, request, call);
@@ -198,12 +198,12 @@ impl Replay<'_> {
         let app = self.harness.app(session).cloned();
         let app = app.or_else(|| AppId::new(NO_APP).ok())?;
         let sender = self.sender.clone();
-        let tell: EventSink = Arc::new(move |event| {
+        let emit: EventSink = Arc::new(move |event| {
             if sender.try_send((session, event)).is_err() {
                 warn!(session, "too many RTM events; the replay drops some");
             }
         });
-        let key = self.upstream.open(&app, tell);
+        let key = self.upstream.open(&app, emit);
         self.clients.insert(session, key.clone());
         Some(key)
     }

@@ -34,7 +34,7 @@ pub fn definitions() -> Vec<(&'static str, Value)> {
 }
 
 /// Returns the schemas of RTM inputs.
-pub fn told() -> Vec<Value> {
+pub fn emitted() -> Vec<Value> {
     vec![
         object(&[("request", count()), ("reply", reference("rtm-reply"))]),
         object(&[("request", count()), ("error", reference("rtm-error"))]),
@@ -45,7 +45,7 @@ pub fn told() -> Vec<Value> {
 }
 
 /// Returns the schemas of RTM calls.
-pub fn asked() -> Vec<Value> {
+pub fn requested() -> Vec<Value> {
     let call = ("call", reference("rtm-call"));
     vec![
         object(&[("request", count()), call.clone()]),
