@@ -80,7 +80,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "replies-for-others-are-lost",
         file: "crates/engine/src/for_others.rs",
-        from: "Some((asker, request)) => Route::Other(asker, UpstreamEvent::Reply { request, result }),",
+        from: "Some((requester, request)) => Route::Other(requester, UpstreamEvent::Reply { request, result }),",
         to: "Some(_) => Route::Nowhere,",
     },
 ];
