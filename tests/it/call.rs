@@ -27,7 +27,7 @@ fn start(running: &Running, family: &str, more: &[&str]) -> Child {
 }
 
 /// The output for an input: exit code, stdout without uids, stderr.
-async fn sent(mut child: Child, input: String) -> (i32, String, String) {
+async fn output_of(mut child: Child, input: String) -> (i32, String, String) {
     let ended = tokio::task::spawn_blocking(move || {
         let _ = child.stdin.take().expect("stdin").write_all(input.as_bytes());
         child.wait_with_output().expect("it ends")
@@ -48,13 +48,13 @@ async fn a_logout_is_confirmed() {
     for family in ["web", "javasdk", "native"] {
         for input in ["", "logout\n", "logout", "quit\n", "getStatus\nlogout\nquit\n"] {
             for _ in 0..3 {
-                let (code, stdout, stderr) = sent(start(&running, family, &[]), input.into()).await;
+                let (code, stdout, stderr) = output_of(start(&running, family, &[]), input.into()).await;
                 let emitted = stdout.lines().last() == Some("onLogout ecode=101");
                 assert!(code == 0 && emitted, "{family} {input:?}: {code} {stdout} {stderr}");
             }
         }
     }
-    let (_, stdout, _) = sent(start(&running, "web", &["--json"]), "logout\n".into()).await;
+    let (_, stdout, _) = output_of(start(&running, "web", &["--json"]), "logout\n".into()).await;
     let last = r#"{"args":{"ecode":101},"event":"onLogout"}"#;
     assert_eq!(stdout.lines().last(), Some(last), "{stdout}");
 }
@@ -72,9 +72,9 @@ async fn the_servers_close_has_a_code() {
         // A session that has begun may not have answered the login yet.
         let answered = || counter(&running, "sigbridge_logins_total{result=\"new\",reason=\"\"}") == 1;
         eventually("it has logged in", answered).await;
-        let sent = tokio::spawn(sent(child, "wait 60\n".into()));
+        let exited = tokio::spawn(output_of(child, "wait 60\n".into()));
         running.server.stop(Duration::from_secs(5)).await;
-        let (code, stdout, stderr) = sent.await.expect("no panic");
+        let (code, stdout, stderr) = exited.await.expect("no panic");
         assert_eq!(stdout.lines().last(), Some(expected), "{family}: {stdout}{stderr}");
         assert_eq!(code, 1, "{family}: {stderr}");
         assert!(stderr.contains("error: the server closed the connection"), "{stderr}");
@@ -87,7 +87,7 @@ async fn a_line_over_the_limit_is_refused_as_a_whole() {
     let running = serve(config()).await;
     let long = format!("messageInstantSend alice 0 {}", "x ".repeat(40_000));
     let input = format!("\u{feff}messageInstantSend alice 0 one\r\n{long}\n\n \r\nmessageInstantSend alice 0 two");
-    let (code, stdout, stderr) = sent(start(&running, "web", &[]), input).await;
+    let (code, stdout, stderr) = output_of(start(&running, "web", &[]), input).await;
     assert_eq!(
         (code, &*stderr),
         (0, "error: input line 2 skipped: the line is longer than 65536 bytes\n")
@@ -112,7 +112,7 @@ onLogout ecode=101
 
 /// The report of a failed login: cause and remedy.
 async fn refused(running: &Running, more: &[&str], reason: &str, hint: &str) {
-    let (code, _, stderr) = sent(start(running, "web", more), String::new()).await;
+    let (code, _, stderr) = output_of(start(running, "web", more), String::new()).await;
     assert_eq!(code, 1, "{stderr}");
     assert!(stderr.contains(&format!("login refused: {reason}\n")), "{stderr}");
     assert!(stderr.contains(hint), "{stderr}");
@@ -185,6 +185,6 @@ async fn logins_that_wait_for_an_agent_are_logged() {
     }
     server.kill().expect("it runs");
     let _ = server.wait();
-    let sent = log.filter(|line| line.contains("no agent connected; logins wait and time out"));
-    assert_eq!(sent.count(), 1);
+    let lines = log.filter(|line| line.contains("no agent connected; logins wait and time out"));
+    assert_eq!(lines.count(), 1);
 }

@@ -13,7 +13,7 @@ fn lines(log: &str) -> Vec<Value> {
 }
 
 /// The fields of lines with content.
-fn sent(log: &str, message: &str) -> Vec<Value> {
+fn lines_of(log: &str, message: &str) -> Vec<Value> {
     let lines = lines(log).into_iter().map(|mut line| line["fields"].take());
     lines.filter(|fields| fields["message"] == message).collect()
 }
@@ -54,7 +54,7 @@ async fn a_line_for_each_login_refusal_and_end() {
     let metrics = http(admin, "GET /metrics", &[], "").await.body;
     assert_eq!(program.stop().await, Some(0));
     let log = program.text("log");
-    let texts = |message: &str| sent(&log, message).into_iter().map(known).collect::<Vec<_>>();
+    let texts = |message: &str| lines_of(&log, message).into_iter().map(known).collect::<Vec<_>>();
     let alice = r#"account="alice" app="app""#;
     assert_eq!(
         texts("login accepted"),
@@ -74,7 +74,7 @@ async fn a_line_for_each_login_refusal_and_end() {
             format!(r#"{alice} how="logged out" peer="127.0.0.1" profile="web""#)
         ]
     );
-    let (begun, ended) = (sent(&log, "login accepted"), sent(&log, "session ended"));
+    let (begun, ended) = (lines_of(&log, "login accepted"), lines_of(&log, "session ended"));
     assert_eq!(begun[0]["session"], ended[0]["session"]);
     assert_ne!(begun[0]["session"], begun[1]["session"]);
     for (result, reason) in [("new", ""), ("replace", ""), ("refused", "wrong account")] {
@@ -98,8 +98,8 @@ async fn a_line_names_accounts_as_the_config_wants() {
         let log = program.text("log");
         assert!(!log.contains("alice") && !log.contains("al ice"), "{log}");
         let account = |fields: &Value| fields["account"].as_str().map(str::to_owned);
-        let accepted: Vec<_> = sent(&log, "login accepted").iter().map(account).collect();
-        let ended: Vec<_> = sent(&log, "session ended").iter().map(account).collect();
+        let accepted: Vec<_> = lines_of(&log, "login accepted").iter().map(account).collect();
+        let ended: Vec<_> = lines_of(&log, "session ended").iter().map(account).collect();
         assert_eq!(accepted, ended, "{log}");
         named.push(accepted[0].clone());
     }
@@ -123,14 +123,14 @@ async fn repeated_lines_are_counted() {
     eventually("his mailbox is full", || program.text("log").contains("mailbox lines")).await;
     assert_eq!(program.stop().await, Some(0));
     let log = program.text("log");
-    let dropped = sent(&log, "dropped");
+    let dropped = lines_of(&log, "dropped");
     let of_mailbox: Vec<_> = dropped
         .iter()
         .filter(|fields| fields["what"] == "mailbox lines")
         .collect();
     assert_eq!(of_mailbox.len(), 1, "{log}");
     assert_eq!(of_mailbox[0]["account"], "bob");
-    let left_out = sent(&log, "log lines suppressed");
+    let left_out = lines_of(&log, "log lines suppressed");
     let of_mailbox = left_out
         .iter()
         .find(|fields| fields["kind"] == "mailbox lines")
@@ -221,8 +221,8 @@ async fn strangers_at_the_link_have_a_line_a_minute() {
     }
     assert_eq!(program.stop().await, Some(0));
     let log = program.text("log");
-    assert_eq!(sent(&log, "rejected at the link").len(), 1, "{log}");
-    let left_out = sent(&log, "log lines suppressed");
+    assert_eq!(lines_of(&log, "rejected at the link").len(), 1, "{log}");
+    let left_out = lines_of(&log, "log lines suppressed");
     assert_eq!((left_out.len(), &left_out[0]["lines"]), (1, &json!(19)), "{log}");
     assert_eq!(left_out[0]["from"], "127.0.0.1");
 }
