@@ -41,6 +41,10 @@ pub struct Net {
     ready: Vec<epoll::Event>,
     begun: Instant,
     addresses: Vec<SocketAddr>,
+    /// The only address of new clients, by its number; without it they get all in turn.
+    pub only: Option<usize>,
+    /// Whether the first pings of new clients are spread over their interval.
+    pub spread_pings: bool,
     /// Whether the other end is an echo, without logins.
     pub echo: bool,
     clients: Vec<Client>,
@@ -75,6 +79,8 @@ impl Net {
             ready: Vec::with_capacity(256),
             begun: Instant::now(),
             addresses,
+            only: None,
+            spread_pings: false,
             echo,
             clients: Vec::new(),
             due: BinaryHeap::new(),
@@ -111,7 +117,16 @@ impl Net {
         self.state(client) == State::Ready
     }
 
-    fn connect(&mut self) -> Result<()> {
+    /// Returns how many addresses there are.
+    pub fn addresses(&self) -> usize {
+        self.addresses.len()
+    }
+
+    /// Begins one more connection.
+    ///
+    /// # Errors
+    /// No socket.
+    pub fn connect(&mut self) -> Result<()> {
         let (index, opened) = (self.clients.len(), self.now());
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).context("no socket: raise `ulimit -n`")?;
         socket.set_nonblocking(true)?;
@@ -121,7 +136,8 @@ impl Net {
             socket.set_tcp_mss(1448)?;
             socket.set_recv_buffer_size(4096)?;
         }
-        let address = self.addresses[index % self.addresses.len()];
+        let address = self.only.unwrap_or(index) % self.addresses.len();
+        let address = self.addresses[address];
         match socket.connect(&address.into()) {
             Err(error) if error.raw_os_error() != Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {
                 return Err(error).with_context(|| format!("cannot connect to {address}"));
@@ -297,7 +313,11 @@ impl Net {
             .iter()
             .any(|event| matches!(event, Event::LoggedIn { .. }))
         {
-            self.due.push(Reverse((now + PING, index, Due::Ping)));
+            let first = match self.spread_pings {
+                true => PING / 1000 * (index as u64 * 619 % 1000 + 1),
+                false => PING,
+            };
+            self.due.push(Reverse((now + first, index, Due::Ping)));
         }
         if self.clients[index].wants_poll() {
             self.due.push(Reverse((now + ACKNOWLEDGE, index, Due::Acknowledge)));

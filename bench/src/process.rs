@@ -34,6 +34,16 @@ impl Process {
         Ok(Self(family))
     }
 
+    /// Sends SIGTERM to the first of the processes.
+    ///
+    /// # Errors
+    /// A process that has ended.
+    pub fn terminate(&self) -> Result<()> {
+        use rustix::process::{Pid, Signal, kill_process};
+        let first = self.0.first().and_then(|pid| Pid::from_raw(i32::try_from(*pid).ok()?));
+        Ok(kill_process(first.context("no process")?, Signal::TERM)?)
+    }
+
     /// Returns the CPU time of all threads, in nanoseconds.
     ///
     /// # Errors

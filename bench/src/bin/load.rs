@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use sigbridge_bench::load::{fanout, idle, peer, slow, storm};
+use sigbridge_bench::load::{Target, drain, fanout, idle, peer, sessions, slow, storm};
 use sigbridge_bench::net::Net;
 use sigbridge_bench::process::{self, Process};
+use sigbridge_bench::redis::Monitor;
 use sigbridge_bench::wire::{self, Writer};
 
 /// Load legacy Web clients onto a server, or onto an echo behind a proxy
@@ -20,6 +21,18 @@ struct Args {
     /// The processes whose CPU time and memory are measured, with their children
     #[arg(long, global = true, value_delimiter = ',')]
     pid: Vec<u32>,
+    /// Processes whose CPU time is a figure of its own, such as Redis
+    #[arg(long, global = true, value_delimiter = ',')]
+    beside: Vec<u32>,
+    /// The Redis of the server
+    #[arg(long, global = true)]
+    redis: Option<SocketAddr>,
+    /// Count the commands that Redis receives, by MONITOR: other figures of this run are then higher
+    #[arg(long, global = true, requires = "redis")]
+    commands: bool,
+    /// The admin address of the server
+    #[arg(long, global = true)]
+    admin: Option<SocketAddr>,
     /// The core that the load runs on
     #[arg(long, global = true)]
     core: Option<usize>,
@@ -46,6 +59,10 @@ enum Load {
     Idle(idle::Args),
     /// One member of a channel stops reading
     Slow(slow::Args),
+    /// The list of sessions of the admin address
+    Sessions(sessions::Args),
+    /// SIGTERM; closed clients log in at the second address
+    Drain(drain::Args),
 }
 
 fn main() -> ExitCode {
@@ -65,15 +82,26 @@ fn run(args: &Args) -> anyhow::Result<()> {
     }
     let writer = Writer::new(args.bytes.into(), args.json);
     let mut net = Net::new(args.address.clone(), args.echo, writer)?;
-    let process = (!args.pid.is_empty()).then(|| Process::find(&args.pid)).transpose()?;
-    let process = process.as_ref();
-    let figures = match &args.load {
-        Load::Peer(load) => peer::run(&mut net, process, load),
-        Load::Fanout(load) => fanout::run(&mut net, process, load),
-        Load::Storm(load) => storm::run(&mut net, process, load),
-        Load::Idle(load) => idle::run(&mut net, process, load),
-        Load::Slow(load) => slow::run(&mut net, process, load),
+    let find = |pids: &[u32]| (!pids.is_empty()).then(|| Process::find(pids)).transpose();
+    let mut target = Target {
+        process: find(&args.pid)?,
+        beside: find(&args.beside)?,
+        redis: args.redis,
+        admin: args.admin,
+        monitor: args.redis.filter(|_| args.commands).map(Monitor::start).transpose()?,
     };
+    let figures = match &args.load {
+        Load::Peer(load) => peer::run(&mut net, &target, load),
+        Load::Fanout(load) => fanout::run(&mut net, &target, load),
+        Load::Storm(load) => storm::run(&mut net, &target, load),
+        Load::Idle(load) => idle::run(&mut net, &target, load),
+        Load::Slow(load) => slow::run(&mut net, &target, load),
+        Load::Sessions(load) => sessions::run(&mut net, &target, load),
+        Load::Drain(load) => drain::run(&mut net, &target, load),
+    };
+    if let Some(monitor) = target.monitor.take() {
+        monitor.stop();
+    }
     if let Some(trouble) = &net.trouble {
         eprintln!("{trouble}");
     }

@@ -10,7 +10,7 @@ use sigbridge_bench::process::raise_files;
 use sigbridge_bench::suite::contender::{Contender, Place, program};
 use sigbridge_bench::suite::plan::{Load, Size, loads};
 use sigbridge_bench::suite::round::Runner;
-use sigbridge_bench::suite::{Results, report};
+use sigbridge_bench::suite::{Results, bars, report};
 
 /// Measure sigbridge against proxies and minimal servers, and write what was found
 #[derive(Debug, Parser)]
@@ -18,7 +18,8 @@ struct Args {
     /// Run every case once, for a moment: shows that all works, measures nothing
     #[arg(long)]
     quick: bool,
-    /// Run these loads only: peer, rates, saturation, fanout, storm, slow, clients, idle, replay
+    /// Run these loads only: peer, rates, saturation, fanout, storm, slow, clients, idle, replay; or redis, operate, which
+    /// run only where they are named here
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Run these contenders only
@@ -62,7 +63,7 @@ fn main() -> ExitCode {
 
 fn run(args: Args) -> Result<()> {
     let begun = Instant::now();
-    let cores = report::cores();
+    let cores = bars::cores();
     ensure!(
         cores >= 2,
         "two cores are needed: one for the contender, one for the load"
@@ -78,13 +79,18 @@ fn run(args: Args) -> Result<()> {
         seconds: if args.quick { 0.5 } else { args.seconds },
         // A proxy has two files for each client.
         clients: ((files.saturating_sub(200) / 2) as usize).min(if args.quick { 1000 } else { 9500 }),
+        // Sockets of the load, and some files of its own.
+        sessions: (files.saturating_sub(200) as usize).min(if args.quick { 1000 } else { 10_000 }),
         after: if args.quick { 2 } else { 30 },
     };
     let mut plan = loads(size);
     for name in &args.only {
         ensure!(plan.iter().any(|load| load.name == name), "no load is called {name}");
     }
-    plan.retain(|load| args.only.is_empty() || args.only.iter().any(|name| name == load.name));
+    plan.retain(|load| match args.only.is_empty() {
+        true => !load.apart,
+        false => args.only.iter().any(|name| name == load.name),
+    });
     let missing = missing(&plan, args.install)?;
     for load in &mut plan {
         load.rounds = args.rounds.unwrap_or(if args.quick { 1 } else { load.rounds });
@@ -101,6 +107,7 @@ fn run(args: Args) -> Result<()> {
         place: Place {
             programs,
             sigbridge: sigbridge.clone(),
+            mappings: package.with_file_name("mappings"),
             work: work.clone(),
             port: args.port,
             cores: (1, 0),
@@ -123,11 +130,23 @@ fn run(args: Args) -> Result<()> {
     };
     let mut machine = machine(&sigbridge, package);
     machine.push(("time".into(), format!("{} s", begun.elapsed().as_secs())));
-    let options: Vec<String> = std::env::args().skip(1).collect();
-    machine.push(("options".into(), options.join(" ")));
+    machine.push(("options".into(), options(std::env::args().skip(1))));
     report::write(&out, &results, &plan, size, &machine)?;
     runner.say(&format!("written: {}", out.display()));
     Ok(())
+}
+
+/// Returns the options of a run, with the names of files in place of their paths.
+fn options(args: impl Iterator<Item = String>) -> String {
+    let name = |part: &str| match Path::new(part).file_name() {
+        Some(name) if part.contains('/') => name.to_string_lossy().into_owned(),
+        _ => part.to_owned(),
+    };
+    let args = args.map(|arg| match arg.split_once('=') {
+        Some((option, value)) => format!("{option}={}", name(value)),
+        None => name(&arg),
+    });
+    args.collect::<Vec<_>>().join(" ")
 }
 
 /// Returns the contenders that are not there, after installing them where that is wanted.
@@ -137,7 +156,8 @@ fn missing(plan: &[Load], install: bool) -> Result<Vec<Contender>> {
     missing.retain(|contender| !contender.is_installed());
     missing.sort_unstable();
     missing.dedup();
-    let packages: Vec<&str> = missing.iter().filter_map(|contender| contender.package()).collect();
+    let mut packages: Vec<&str> = missing.iter().filter_map(|contender| contender.package()).collect();
+    packages.dedup();
     if packages.is_empty() {
         return Ok(missing);
     }
@@ -189,13 +209,14 @@ fn machine(sigbridge: &Path, package: &Path) -> Vec<(String, String)> {
         ("date".into(), said("date", &["--iso-8601=minutes"])),
         ("commit".into(), git(&["rev-parse", "--short=12", "HEAD"]) + dirty),
         ("sigbridge".into(), said(&sigbridge.to_string_lossy(), &["--version"])),
-        ("CPU".into(), format!("{cpu}, {} cores", report::cores())),
+        ("CPU".into(), format!("{cpu}, {} cores", bars::cores())),
         ("memory".into(), memory),
         ("kernel".into(), read("/proc/sys/kernel/osrelease").trim().to_owned()),
         ("rustc".into(), said("rustc", &["--version"])),
     ];
     machine.extend(version("haproxy", &["-v"]));
     machine.extend(version("nginx", &["-v"]));
+    machine.extend(version("redis-server", &["--version"]));
     machine
 }
 
@@ -215,4 +236,23 @@ fn said(program: &str, args: &[&str]) -> String {
         .unwrap_or_default()
         .trim()
         .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_have_no_paths() {
+        let args = [
+            "--quick",
+            "--sigbridge",
+            "/home/me/bridge",
+            "--out=runs/x",
+            "--only",
+            "redis",
+        ];
+        let shown = options(args.map(String::from).into_iter());
+        assert_eq!(shown, "--quick --sigbridge bridge --out=x --only redis");
+    }
 }

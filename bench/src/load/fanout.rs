@@ -4,9 +4,8 @@ use std::collections::HashMap;
 
 use anyhow::{Result, ensure};
 
-use super::{Figures, Pace, Span, Tally, drain, measure, micros, put};
+use super::{Figures, Pace, Span, Tally, Target, drain, measure, micros, put, put_commands};
 use crate::net::Net;
-use crate::process::Process;
 
 /// The size of this load.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -25,7 +24,7 @@ pub struct Args {
 ///
 /// # Errors
 /// Clients that cannot log in or join.
-pub fn run(net: &mut Net, process: Option<&Process>, args: &Args) -> Result<Figures> {
+pub fn run(net: &mut Net, target: &Target, args: &Args) -> Result<Figures> {
     let members = args.members;
     ensure!(members >= 1, "--members must be above 0");
     ensure!(args.rate > 0.0, "--rate must be above 0");
@@ -39,7 +38,7 @@ pub fn run(net: &mut Net, process: Option<&Process>, args: &Args) -> Result<Figu
     put(&mut figures, "joins_ms", micros(start - joining) / 1000.0);
 
     let (mut sent, mut pace) = (0, Pace::new(start, tally.to, args.rate / members as f64));
-    measure(net, process, &mut tally, |net, _, mut now| {
+    measure(net, target, &mut tally, |net, _, mut now| {
         while pace.take(now).is_some() {
             sent += u64::from(net.send_channel(0));
             now = net.now();
@@ -48,6 +47,7 @@ pub fn run(net: &mut Net, process: Option<&Process>, args: &Args) -> Result<Figu
     })?;
     (tally.sent, tally.expected) = (sent, sent * members as u64);
     drain(net, &mut tally);
+    put_commands(&mut figures, target, &tally, members);
     pace.figures(&mut figures);
     tally.figures(false, &mut figures);
     Ok(figures)

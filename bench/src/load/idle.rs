@@ -1,10 +1,10 @@
 //! Clients that only ping: what each one weighs, and what comes back when all have left.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
-use super::{Figures, put};
+use super::{Figures, Target, put};
 use crate::net::{Net, SECOND};
-use crate::process::Process;
+use crate::redis;
 use crate::stats::slope;
 
 /// The size of this load.
@@ -22,11 +22,12 @@ pub struct Args {
 ///
 /// # Errors
 /// Clients that cannot log in, and a process that is not given.
-pub fn run(net: &mut Net, process: Option<&Process>, args: &Args) -> Result<Figures> {
-    let process = process.context("--pid is needed: this load reads memory")?;
+pub fn run(net: &mut Net, target: &Target, args: &Args) -> Result<Figures> {
+    let process = target.process()?;
     let mut figures = Figures::new();
     let base = process.resident()? as f64;
     put(&mut figures, "rss_base_kib", base);
+    let redis_base = target.redis.map(redis::memory).transpose()?;
     let mut points = Vec::new();
     for &step in &args.steps {
         ensure!(step > net.len(), "--steps must grow");
@@ -44,6 +45,10 @@ pub fn run(net: &mut Net, process: Option<&Process>, args: &Args) -> Result<Figu
     let peak = points.last().map_or(base, |(_, resident)| *resident);
     if let Some(slope) = slope(&points) {
         put(&mut figures, "client_kib", slope);
+    }
+    if let (Some(base), Some(address)) = (redis_base, target.redis) {
+        let used = redis::memory(address)? as f64 - base as f64;
+        put(&mut figures, "redis_user_bytes", used / net.len() as f64);
     }
     net.close_all();
     wait(net, args.after);

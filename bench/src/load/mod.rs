@@ -1,10 +1,13 @@
 //! The loads. Each opens its clients, measures for a while, and returns its figures by name.
 
+pub mod drain;
 pub mod fanout;
 pub mod idle;
 pub mod peer;
+pub mod sessions;
 pub mod slow;
 pub mod storm;
+pub mod target;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -12,8 +15,9 @@ use anyhow::Result;
 
 use crate::client::{Call, Event};
 use crate::net::{MICROSECOND, Net, SECOND};
-use crate::process::Process;
 use crate::stats::quantile;
+use target::Counters;
+pub use target::Target;
 
 /// The figures of a run, by name.
 pub type Figures = BTreeMap<String, f64>;
@@ -91,7 +95,8 @@ pub struct Tally {
     polls: u64,
     repeated: u64,
     closed: u64,
-    cpu: u64,
+    /// What the target has counted in the span.
+    counters: Counters,
     /// A client that does not count: its deliveries and how it ended are noted apart.
     except: Option<usize>,
     excepted: u64,
@@ -150,6 +155,7 @@ impl Tally {
         put(figures, "sent", self.sent as f64);
         put(figures, "delivered", self.delivered as f64);
         put(figures, "lost", self.lost());
+        put(figures, "missed", self.lost() + self.refused as f64);
         put(figures, "refused", self.refused as f64);
         put(figures, "repeated", self.repeated as f64);
         put(figures, "closed", self.closed as f64);
@@ -160,14 +166,19 @@ impl Tally {
         }
         put(figures, "p50_us", micros(quantile(&mut self.latencies, 0.5)));
         put(figures, "p99_us", micros(quantile(&mut self.latencies, 0.99)));
+        put(figures, "max_us", micros(quantile(&mut self.latencies, 1.0)));
         put(figures, "per_second", self.in_span as f64 / span);
         if let Some(times) = self.times {
             let mut spreads: Vec<u64> = times.values().map(|(first, last)| last - first).collect();
             put(figures, "spread_p99_us", micros(quantile(&mut spreads, 0.99)));
         }
-        if self.cpu > 0 && self.in_span > 0 {
-            put(figures, "cpu_us", micros(self.cpu) / self.in_span as f64);
-            put(figures, "core_share", self.cpu as f64 / (self.to - self.from) as f64);
+        let Counters { cpu, beside, .. } = self.counters;
+        if cpu > 0 && self.in_span > 0 {
+            put(figures, "cpu_us", micros(cpu) / self.in_span as f64);
+            put(figures, "core_share", cpu as f64 / (self.to - self.from) as f64);
+        }
+        if beside > 0 && self.in_span > 0 {
+            put(figures, "beside_cpu_us", micros(beside) / self.in_span as f64);
         }
     }
 }
@@ -175,28 +186,28 @@ impl Tally {
 /// Runs a load until its span is over: `step` sends what is due and returns when it wants to be called again.
 fn measure(
     net: &mut Net,
-    process: Option<&Process>,
+    target: &Target,
     tally: &mut Tally,
     mut step: impl FnMut(&mut Net, &[Event], u64) -> u64,
 ) -> Result<()> {
-    let mut cpu = None;
+    let mut first = None;
     let mut events = net.take_events();
     events.clear();
     loop {
         let now = net.now();
-        if now >= tally.from && cpu.is_none() {
-            cpu = Some(process.map(Process::cpu).transpose()?.unwrap_or(0));
+        if now >= tally.from && first.is_none() {
+            first = Some(target.counters()?);
         }
         let next = step(net, &events, now);
         if now >= tally.to {
             break;
         }
-        let boundary = if cpu.is_none() { tally.from } else { tally.to };
+        let boundary = if first.is_none() { tally.from } else { tally.to };
         net.poll(next.min(boundary));
         events = net.take_events();
         events.iter().for_each(|event| tally.take(*event));
     }
-    tally.cpu = process.map(Process::cpu).transpose()?.unwrap_or(0) - cpu.unwrap_or(0);
+    tally.counters = target.counters()?.since(first.unwrap_or_default());
     Ok(())
 }
 
@@ -209,8 +220,19 @@ fn drain(net: &mut Net, tally: &mut Tally) {
     }
 }
 
+/// Puts how many Redis commands a message took, for which so many deliveries are due.
+fn put_commands(figures: &mut Figures, target: &Target, tally: &Tally, deliveries: usize) {
+    if target.monitor.is_some() && tally.in_span > 0 {
+        let messages = tally.in_span as f64 / deliveries as f64;
+        put(figures, "redis_commands", tally.counters.commands as f64 / messages);
+    }
+}
+
+/// Puts a figure. A ratio to nothing is none.
 fn put(figures: &mut Figures, name: &str, value: f64) {
-    figures.insert(name.into(), value);
+    if value.is_finite() {
+        figures.insert(name.into(), value);
+    }
 }
 
 fn micros(nanos: u64) -> f64 {

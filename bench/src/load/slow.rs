@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 
-use super::{Figures, Pace, Span, Tally, drain, measure, micros, put};
+use super::{Figures, Pace, Span, Tally, Target, drain, measure, micros, put};
 use crate::client::State;
 use crate::net::{Net, SECOND};
 use crate::process::Process;
@@ -25,16 +25,17 @@ pub struct Args {
 ///
 /// # Errors
 /// Clients that cannot log in or join.
-pub fn run(net: &mut Net, process: Option<&Process>, args: &Args) -> Result<Figures> {
+pub fn run(net: &mut Net, target: &Target, args: &Args) -> Result<Figures> {
     ensure!(args.members >= 3, "--members must be 3 or more");
     let slow = args.members - 1;
     net.slow = Some(slow);
     net.open(args.members)?;
     net.join_all()?;
     let mut figures = Figures::new();
+    let process = target.process.as_ref();
     let rate = args.rate / args.members as f64;
 
-    let mut all_read = phase(net, process, args.span, rate, slow)?;
+    let mut all_read = phase(net, target, args.span, rate, slow)?;
     put(
         &mut figures,
         "before_p50_us",
@@ -50,7 +51,7 @@ pub fn run(net: &mut Net, process: Option<&Process>, args: &Args) -> Result<Figu
         warmup: 0.0,
         seconds: args.span.seconds * 2.0,
     };
-    let mut one_stops = phase(net, process, span, rate, slow)?;
+    let mut one_stops = phase(net, target, span, rate, slow)?;
     put(
         &mut figures,
         "during_p50_us",
@@ -91,12 +92,12 @@ pub fn run(net: &mut Net, process: Option<&Process>, args: &Args) -> Result<Figu
     Ok(figures)
 }
 
-fn phase(net: &mut Net, process: Option<&Process>, span: Span, rate: f64, slow: usize) -> Result<Tally> {
+fn phase(net: &mut Net, target: &Target, span: Span, rate: f64, slow: usize) -> Result<Tally> {
     let start = net.now();
     let mut others = Tally::new(start, span);
     others.except = Some(slow);
     let (mut sent, mut pace) = (0, Pace::new(start, others.to, rate));
-    measure(net, process, &mut others, |net, _, mut now| {
+    measure(net, target, &mut others, |net, _, mut now| {
         while pace.take(now).is_some() {
             sent += u64::from(net.send_channel(0));
             now = net.now();

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{Figures, micros, put};
+use super::{Figures, Target, micros, put};
 use crate::net::{MILLISECOND, Net};
 use crate::process::Process;
 use crate::stats::quantile;
@@ -22,9 +22,10 @@ pub struct Args {
 ///
 /// # Errors
 /// Clients that cannot log in.
-pub fn run(net: &mut Net, process: Option<&Process>, args: &Args) -> Result<Figures> {
+pub fn run(net: &mut Net, target: &Target, args: &Args) -> Result<Figures> {
     net.spacing = args.spacing * super::MICROSECOND;
     let mut figures = Figures::new();
+    let process = target.process.as_ref();
     let before = process.map(Process::cpu).transpose()?;
     let start = net.now();
     let mut logins = net.open(args.clients)?;

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::admin;
+
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum Contender {
@@ -31,6 +33,14 @@ pub enum Contender {
     Recording,
     /// sigbridge on two cores
     TwoCores,
+    /// sigbridge with RTM on Redis, whose own cost is a figure of its own
+    Redis,
+    /// Two sidecars on one Redis
+    RedisTwo,
+    /// sigbridge with tables in a folder, for reloads
+    Folder,
+    /// Two sidecars with an embedded RTM each
+    Pair,
 }
 
 impl Contender {
@@ -47,6 +57,23 @@ impl Contender {
             Contender::Agent => "agent",
             Contender::Recording => "recording",
             Contender::TwoCores => "two-cores",
+            Contender::Redis => "redis",
+            Contender::RedisTwo => "redis-two",
+            Contender::Folder => "folder",
+            Contender::Pair => "pair",
+        }
+    }
+
+    /// True for sidecars on a Redis.
+    pub fn is_on_redis(self) -> bool {
+        matches!(self, Contender::Redis | Contender::RedisTwo)
+    }
+
+    /// Returns how many programs serve clients.
+    fn servers(self) -> u16 {
+        match self {
+            Contender::RedisTwo | Contender::Pair => 2,
+            _ => 1,
         }
     }
 
@@ -63,18 +90,23 @@ impl Contender {
         match self {
             Contender::Haproxy => Some("haproxy"),
             Contender::Nginx => Some("nginx-light"),
+            Contender::Redis | Contender::RedisTwo => Some("redis-server"),
             _ => None,
         }
     }
 
     /// Whether its program is there.
     pub fn is_installed(self) -> bool {
-        self.package().is_none() || program(self.name()).is_some()
+        let name = if self.is_on_redis() { REDIS } else { self.name() };
+        self.package().is_none() || program(name).is_some()
     }
 }
 
 /// Where all contenders listen. Clients have 127.0.0.1, so that none of them takes a port on which one will listen.
 const HOST: &str = "127.0.0.2";
+
+/// The program of Redis.
+const REDIS: &str = "redis-server";
 
 /// Returns where a program is, also where only root looks for it.
 pub fn program(name: &str) -> Option<PathBuf> {
@@ -89,9 +121,11 @@ pub struct Place {
     /// The folder of the programs of this package.
     pub programs: PathBuf,
     pub sigbridge: PathBuf,
+    /// The folder of the mapping tables, from which a reload has others.
+    pub mappings: PathBuf,
     /// A folder for configs and logs.
     pub work: PathBuf,
-    /// The first of four ports.
+    /// The first of eight ports.
     pub port: u16,
     /// The cores of contenders and of the load, echo and agent.
     pub cores: (usize, usize),
@@ -103,8 +137,13 @@ pub struct Place {
 #[derive(Debug)]
 pub struct Running {
     children: Vec<Child>,
-    pub address: String,
-    pub pid: u32,
+    pub addresses: Vec<String>,
+    /// The programs that serve clients.
+    pub pids: Vec<u32>,
+    /// The admin address of the first sidecar.
+    pub admin: Option<String>,
+    /// Redis: its address and its process.
+    pub redis: Option<(String, u32)>,
 }
 
 impl Running {
@@ -116,8 +155,10 @@ impl Running {
         let [port, echo, admin, link] = [0, 1, 2, 3].map(|n| place.port + n);
         let mut running = Self {
             children: Vec::new(),
-            address: format!("{HOST}:{port}"),
-            pid: 0,
+            addresses: vec![format!("{HOST}:{port}")],
+            pids: Vec::new(),
+            admin: None,
+            redis: None,
         };
         let core = place.cores.0.to_string();
         let rest = place.cores.1.to_string();
@@ -127,11 +168,15 @@ impl Running {
             running.spawn(place, "echo", &rest, command.arg(&address))?;
             running.wait(place, "echo", &address)?;
             if contender == Contender::Direct {
-                running.address = address;
+                running.pids = running.children.iter().map(Child::id).collect();
+                running.addresses = vec![address];
                 return Ok(running);
             }
         }
         let name = contender.name();
+        if contender.is_on_redis() {
+            running.start_redis(place, place.port + 6)?;
+        }
         let (mut command, cores) = match contender {
             Contender::Direct => unreachable!("the echo is all of it"),
             Contender::Haproxy => {
@@ -144,40 +189,64 @@ impl Running {
             }
             Contender::Relay => {
                 let mut command = Command::new(place.programs.join("relay"));
-                command.arg(&running.address).arg(format!("{HOST}:{echo}"));
+                command.arg(&running.addresses[0]).arg(format!("{HOST}:{echo}"));
                 (command, core)
             }
             Contender::Floor | Contender::Broadcast => {
                 let mut command = Command::new(place.programs.join(name));
-                command.arg(&running.address);
+                command.arg(&running.addresses[0]);
                 (command, core)
             }
-            Contender::Embedded | Contender::Agent | Contender::Recording | Contender::TwoCores => {
-                let config = sigbridge(contender, port, admin, link, &place.traces());
-                let config = place.write("sigbridge.toml", &config)?;
-                let mut command = Command::new(&place.sigbridge);
-                command.arg("serve").arg("--config").arg(config);
+            _ => {
+                let command = sidecar(contender, place, "sigbridge.toml", port, admin)?;
+                running.admin = Some(format!("{HOST}:{admin}"));
                 let both = format!("{core},{rest}");
                 (command, if contender == Contender::TwoCores { both } else { core })
             }
         };
-        running.spawn(place, name, &cores, &mut command)?;
-        let address = running.address.clone();
-        running.wait(place, name, &address)?;
+        running.serve(place, name, &cores, &mut command)?;
+        if contender.servers() > 1 {
+            running.addresses.push(format!("{HOST}:{}", place.port + 4));
+            let mut command = sidecar(contender, place, "second.toml", place.port + 4, place.port + 5)?;
+            running.serve(place, "second", &cores, &mut command)?;
+        }
         if contender == Contender::Agent {
             let mut command = Command::new(&place.sigbridge);
             let url = format!("ws://{HOST}:{link}/agent");
             command.args(["agent", "embedded", "--rate-scale", "1000", "--url", &url]);
-            let pid = running.pid;
             running.spawn(place, "link", &rest, &mut command)?;
-            running.pid = pid;
-            running.wait_for_agent(admin)?;
+            running.wait_for_agent()?;
         }
         Ok(running)
     }
 
+    /// Starts the program of the last address.
+    fn serve(&mut self, place: &Place, name: &str, cores: &str, command: &mut Command) -> Result<()> {
+        let pid = self.spawn(place, name, cores, command)?;
+        self.pids.push(pid);
+        let address = self.addresses.last().cloned().unwrap_or_default();
+        self.wait(place, name, &address)
+    }
+
+    /// Starts an empty Redis as in production: an append-only file, synchronized once a second, and no snapshots.
+    fn start_redis(&mut self, place: &Place, port: u16) -> Result<()> {
+        let data = place.work.join("redis");
+        let _ = fs::remove_dir_all(&data);
+        fs::create_dir_all(&data)?;
+        let mut command = Command::new(program(REDIS).context("redis-server is not installed")?);
+        command
+            .args(["--bind", HOST, "--port", &port.to_string(), "--dir"])
+            .arg(&data);
+        command.args(["--save", "", "--appendonly", "yes", "--appendfsync", "everysec"]);
+        let pid = self.spawn(place, REDIS, &place.cores.1.to_string(), &mut command)?;
+        let address = format!("{HOST}:{port}");
+        self.wait(place, REDIS, &address)?;
+        self.redis = Some((address, pid));
+        Ok(())
+    }
+
     /// Starts a program on some cores. It ends with this process, whatever ends that.
-    fn spawn(&mut self, place: &Place, name: &str, cores: &str, command: &mut Command) -> Result<()> {
+    fn spawn(&mut self, place: &Place, name: &str, cores: &str, command: &mut Command) -> Result<u32> {
         let log = File::create(place.log(name))?;
         let mut pinned = Command::new("setpriv");
         pinned.args(["--pdeathsig", "TERM", "taskset", "-c", cores]);
@@ -185,9 +254,9 @@ impl Running {
         pinned.arg(command.get_program()).args(command.get_args());
         pinned.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let child = pinned.spawn().context("setpriv does not start: it is in util-linux")?;
-        self.pid = child.id();
+        let pid = child.id();
         self.children.push(child);
-        Ok(())
+        Ok(pid)
     }
 
     fn wait(&mut self, place: &Place, name: &str, address: &str) -> Result<()> {
@@ -207,15 +276,11 @@ impl Running {
         Ok(())
     }
 
-    fn wait_for_agent(&self, admin: u16) -> Result<()> {
-        use std::io::{Read, Write};
+    fn wait_for_agent(&self) -> Result<()> {
+        let admin = self.admin.as_deref().context("no admin address")?.parse()?;
         let end = Instant::now() + Duration::from_secs(10);
         loop {
-            let mut metrics = String::new();
-            let mut admin = TcpStream::connect((HOST, admin))?;
-            admin.write_all(b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")?;
-            admin.read_to_string(&mut metrics)?;
-            if metrics.contains("\nsigbridge_agent_up 1") {
+            if admin::get(admin, "/metrics")?.contains("\nsigbridge_agent_up 1") {
                 return Ok(());
             }
             ensure!(Instant::now() < end, "no agent has connected to sigbridge");
@@ -223,20 +288,26 @@ impl Running {
         }
     }
 
-    /// Stops all programs, and waits for their end.
+    /// Stops all programs, and waits for their end. Redis is the first child and ends last: sidecars log out there.
     pub fn stop(&mut self) {
-        for child in &mut self.children {
-            let pid = rustix::process::Pid::from_child(child);
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        let others = self.children.split_off(usize::from(self.redis.take().is_some()));
+        end(others);
+        end(std::mem::take(&mut self.children));
+    }
+}
+
+fn end(mut children: Vec<Child>) {
+    for child in &mut children {
+        let pid = rustix::process::Pid::from_child(child);
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+    }
+    let end = Instant::now() + Duration::from_secs(5);
+    for mut child in children {
+        while Instant::now() < end && matches!(child.try_wait(), Ok(None)) {
+            std::thread::sleep(Duration::from_millis(5));
         }
-        let end = Instant::now() + Duration::from_secs(5);
-        for mut child in self.children.drain(..) {
-            while Instant::now() < end && matches!(child.try_wait(), Ok(None)) {
-                std::thread::sleep(Duration::from_millis(5));
-            }
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        let _ = child.kill();
+        let _ = child.wait();
     }
 }
 
@@ -257,13 +328,32 @@ impl Place {
         if self.realtime { &["chrt", "--fifo", "10"] } else { &[] }
     }
 
+    /// Returns a text without the paths of this machine.
+    pub fn hide(&self, text: &str) -> String {
+        let hidden = [
+            (&self.work, "WORK"),
+            (&self.sigbridge, "sigbridge"),
+            (&self.programs, "PROGRAMS"),
+            (&self.mappings, "mappings"),
+        ];
+        hidden.iter().fold(text.to_owned(), |text, (path, name)| {
+            text.replace(&path.display().to_string(), name)
+        })
+    }
+
+    /// Where the tables are that a reload changes.
+    fn tables(&self) -> PathBuf {
+        self.work.join("mappings")
+    }
+
     fn write(&self, name: &str, text: &str) -> Result<PathBuf> {
         let file = self.work.join(name);
         fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
         Ok(file)
     }
 
-    fn log(&self, name: &str) -> PathBuf {
+    /// Returns where the log of a program is.
+    pub fn log(&self, name: &str) -> PathBuf {
         self.work.join(format!("{name}.log"))
     }
 }
@@ -299,15 +389,48 @@ fn nginx(port: u16, echo: u16, work: &Path) -> String {
     )
 }
 
+/// Returns the command of a sidecar, after writing its config and, for reloads, its tables.
+fn sidecar(contender: Contender, place: &Place, file: &str, port: u16, admin: u16) -> Result<Command> {
+    let config = place.write(file, &sigbridge(contender, place, port, admin))?;
+    let mut command = Command::new(&place.sigbridge);
+    command.arg("serve").arg("--config").arg(config);
+    if contender == Contender::Folder {
+        let tables = place.tables();
+        let _ = fs::remove_dir_all(&tables);
+        copy(&place.mappings, &tables).context("cannot copy the mapping tables")?;
+        command.arg("--mappings").arg(tables);
+    }
+    Ok(command)
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}
+
 /// Returns a config without the rates that are meant for one user, and with a short grace time: memory is to be that of
 /// clients, not of sessions that wait for them.
-fn sigbridge(contender: Contender, port: u16, admin: u16, link: u16, traces: &Path) -> String {
-    let upstream = match contender {
+fn sigbridge(contender: Contender, place: &Place, port: u16, admin: u16) -> String {
+    let (link, redis) = (place.port + 3, place.port + 6);
+    let more = match contender {
         Contender::Agent => format!("[upstream]\nkind = \"agent\"\n[upstream.agent]\nlisten = \"{HOST}:{link}\"\n"),
-        _ => String::new(),
-    };
-    let record = match contender {
-        Contender::Recording => format!("[record]\nfolder = {:?}\nfiles = 20\n", traces.display().to_string()),
+        Contender::Recording => {
+            let traces = place.traces().display().to_string();
+            format!("[record]\nfolder = {traces:?}\nfiles = 20\n")
+        }
+        Contender::Redis | Contender::RedisTwo => {
+            format!("[upstream]\nkind = \"redis\"\n[redis]\nurl = \"redis://{HOST}:{redis}\"\nrate_scale = 1000\n")
+        }
+        Contender::Pair => "[drain]\nspread = \"20s\"\n".into(),
         _ => String::new(),
     };
     format!(
@@ -315,6 +438,6 @@ fn sigbridge(contender: Contender, port: u16, admin: u16, link: u16, traces: &Pa
          [admin]\nlisten = \"{HOST}:{admin}\"\n\
          [session]\ngrace = \"1s\"\n\
          [limits]\nmessages_per_second = 1000000\nchannel_messages_per_second = 0\n\
-         [embedded]\nrate_scale = 1000\n{upstream}{record}"
+         [embedded]\nrate_scale = 1000\n{more}"
     )
 }

@@ -1,7 +1,9 @@
 //! The suite: which loads run against which contenders, and what becomes of the figures.
 
+pub mod bars;
 pub mod contender;
 pub mod plan;
+pub mod reload;
 pub mod report;
 pub mod round;
 pub mod svg;
@@ -72,8 +74,19 @@ impl Results {
 
     /// Returns the ratio of a figure to that of another contender in the same round.
     pub fn ratio(&self, load: &str, case: &str, figure: &str, of: Contender, to: Contender) -> Option<Spread> {
-        let pairs = self.of(load, case, of).filter_map(|sample| {
-            let other = self.of(load, case, to).find(|other| other.round == sample.round)?;
+        self.ratio_of_cases(load, figure, (case, of), (case, to))
+    }
+
+    /// Returns the ratio of a figure to that of another case in the same round.
+    pub fn ratio_of_cases(
+        &self,
+        load: &str,
+        figure: &str,
+        of: (&str, Contender),
+        to: (&str, Contender),
+    ) -> Option<Spread> {
+        let pairs = self.of(load, of.0, of.1).filter_map(|sample| {
+            let other = self.of(load, to.0, to.1).find(|other| other.round == sample.round)?;
             Some(sample.figure(figure)? / other.figure(figure)?)
         });
         Spread::of(pairs.collect())

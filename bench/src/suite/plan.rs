@@ -8,6 +8,8 @@ pub struct Load {
     pub name: &'static str,
     pub about: &'static str,
     pub rounds: usize,
+    /// Whether it runs only where it is named: all loads together take less than 15 minutes.
+    pub apart: bool,
     pub cases: Vec<Case>,
 }
 
@@ -18,6 +20,8 @@ pub struct Case {
     /// Arguments of the load generator.
     pub args: Vec<String>,
     pub contenders: Vec<Contender>,
+    /// Reloads of config and tables while the load runs, one a second.
+    pub reloads: usize,
 }
 
 /// How long and how large the runs are.
@@ -27,6 +31,8 @@ pub struct Size {
     pub seconds: f64,
     /// Clients that files allow for.
     pub clients: usize,
+    /// Clients of a program that has one file for each.
+    pub sessions: usize,
     /// Seconds after which memory is read once more.
     pub after: u64,
 }
@@ -50,6 +56,16 @@ pub fn idle_steps(size: Size) -> Vec<usize> {
     }
 }
 
+/// Returns the numbers of clients that are logged in while 100 of them exchange messages.
+pub fn logged_in(size: Size) -> Vec<usize> {
+    let steps = [100, 1000, 5000, 10_000];
+    let mut steps: Vec<usize> = steps.into_iter().filter(|step| *step <= size.sessions).collect();
+    if !steps.contains(&size.sessions) {
+        steps.push(size.sessions);
+    }
+    steps
+}
+
 /// Returns all loads, in the order in which they run.
 pub fn loads(size: Size) -> Vec<Load> {
     let span = |seconds: f64| format!("--warmup {} --seconds {seconds}", size.warmup);
@@ -62,6 +78,7 @@ pub fn loads(size: Size) -> Vec<Load> {
         Load {
             name: "peer",
             about: "peer messages between 100 clients at the rate that most bars are about; proxies: round trips",
+            apart: false,
             rounds: 5,
             cases: vec![case(
                 MAIN,
@@ -72,6 +89,7 @@ pub fn loads(size: Size) -> Vec<Load> {
         Load {
             name: "rates",
             about: "peer messages between 100 clients at other rates and sizes",
+            apart: false,
             rounds: 2,
             cases: rates
                 .map(|(rate, bytes)| {
@@ -84,6 +102,7 @@ pub fn loads(size: Size) -> Vec<Load> {
         Load {
             name: "saturation",
             about: "100 clients that send the next message when the last one is answered and delivered, 200 B",
+            apart: false,
             rounds: 3,
             cases: vec![case(
                 "closed loop",
@@ -94,6 +113,7 @@ pub fn loads(size: Size) -> Vec<Load> {
         Load {
             name: "fanout",
             about: "one sender, 8 000 deliveries a second in all, 200 B",
+            apart: false,
             rounds: 3,
             cases: MEMBERS
                 .map(|members| {
@@ -105,6 +125,7 @@ pub fn loads(size: Size) -> Vec<Load> {
         Load {
             name: "storm",
             about: "5 000 logins, a connection every 250 µs",
+            apart: false,
             rounds: 3,
             cases: vec![case(
                 "5000",
@@ -115,6 +136,7 @@ pub fn loads(size: Size) -> Vec<Load> {
         Load {
             name: "slow",
             about: "one of 100 members of a channel stops reading; 8 000 deliveries a second of 4 000 B",
+            apart: false,
             rounds: 2,
             cases: vec![case(
                 "1 of 100",
@@ -125,6 +147,7 @@ pub fn loads(size: Size) -> Vec<Load> {
         Load {
             name: "clients",
             about: "4 000 peer messages a second in all between more and more clients, 200 B",
+            apart: false,
             rounds: 2,
             cases: connections(size)
                 .into_iter()
@@ -137,6 +160,7 @@ pub fn loads(size: Size) -> Vec<Load> {
         Load {
             name: "idle",
             about: "clients that only ping; all contenders at the same time",
+            apart: false,
             rounds: 1,
             cases: vec![case(
                 "idle",
@@ -147,10 +171,83 @@ pub fn loads(size: Size) -> Vec<Load> {
         Load {
             name: "replay",
             about: "`sigbridge replay` of a recording of the main load",
+            apart: false,
             rounds: 1,
             cases: vec![case(MAIN, format!("peer --rate 4000 --bytes 200 {long}"), &[Recording])],
         },
+        redis(size),
+        operate(size),
     ]
+}
+
+/// Names of cases that bars are about.
+pub const TWO: &str = "two sidecars, 2000/s";
+pub const COMMANDS: [(&str, usize); 3] = [
+    ("commands, peer", 0),
+    ("commands, 10 members", 10),
+    ("commands, 100 members", 100),
+];
+pub const LOGINS: &str = "logins";
+pub const MEMORY: &str = "memory of Redis";
+
+fn redis(size: Size) -> Load {
+    let span = format!("--warmup {} --seconds {}", size.warmup, size.seconds);
+    let mut cases = vec![
+        case(MAIN, format!("peer --rate 4000 --bytes 200 {span}"), &[Embedded, Redis]),
+        case(TWO, format!("peer --rate 2000 --bytes 200 {span}"), &[RedisTwo]),
+        case(LOGINS, format!("storm --clients {}", size.sessions), &[RedisTwo]),
+        case(
+            MEMORY,
+            format!("idle --after 0 --steps {}", size.sessions / 2),
+            &[Redis],
+        ),
+    ];
+    for (name, members) in COMMANDS {
+        let load = match members {
+            0 => "peer --rate 2000".into(),
+            _ => format!("fanout --members {members} --rate 4000"),
+        };
+        cases.push(case(name, format!("{load} --bytes 200 --commands {span}"), &[RedisTwo]));
+    }
+    for clients in logged_in(size) {
+        let args = format!("peer --rate 4000 --bytes 200 --idle {} {span}", clients - 100);
+        cases.push(case(format!("{clients} logged in"), args, &[Redis]));
+    }
+    Load {
+        name: "redis",
+        about: "RTM on Redis, with one sidecar and with two; receivers are at another sidecar than their senders",
+        apart: true,
+        rounds: 3,
+        cases,
+    }
+}
+
+pub const RELOADED: &str = "config and tables reloaded";
+pub const VIEWED: &str = "one session viewed";
+pub const SESSIONS: &str = "list of sessions";
+pub const DRAIN: &str = "drain over 20 s";
+
+fn operate(size: Size) -> Load {
+    let span = format!("--warmup {} --seconds {}", size.warmup, size.seconds);
+    // Reloads are a second apart, also in a quick run.
+    let reloading = size.seconds.max(2.0);
+    let clients = size.sessions.min(5000);
+    let peer = "peer --rate 4000 --bytes 200";
+    let mut cases = vec![
+        case(MAIN, format!("{peer} {span}"), &[Embedded]),
+        case(VIEWED, format!("{peer} --viewer {span}"), &[Embedded]),
+        case(RELOADED, format!("{peer} --warmup 1 --seconds {reloading}"), &[Folder]),
+        case(SESSIONS, format!("sessions --clients {}", size.sessions), &[Embedded]),
+        case(DRAIN, format!("drain --clients {clients} --spread 20"), &[Pair]),
+    ];
+    cases[2].reloads = reloading as usize;
+    Load {
+        name: "operate",
+        about: "operation of a sidecar: a live view, reloads, the list of sessions, a drain to another sidecar",
+        apart: true,
+        rounds: 3,
+        cases,
+    }
 }
 
 fn case(name: impl Into<String>, args: impl AsRef<str>, contenders: &[Contender]) -> Case {
@@ -158,6 +255,7 @@ fn case(name: impl Into<String>, args: impl AsRef<str>, contenders: &[Contender]
         name: name.into(),
         args: args.as_ref().split(' ').map(Into::into).collect(),
         contenders: contenders.to_vec(),
+        reloads: 0,
     }
 }
 

@@ -7,8 +7,9 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::Results;
+use super::bars::{Bar, bars};
 use super::contender::Contender::{self, *};
-use super::plan::{Load, MAIN, MEMBERS, Size, connections, idle_steps};
+use super::plan::{DRAIN, Load, MEMBERS, Size, connections, idle_steps};
 use super::svg::{Chart, Line};
 use crate::stats::Spread;
 
@@ -49,197 +50,6 @@ fn csv(results: &Results) -> String {
     csv
 }
 
-/// A requirement and what was found.
-struct Bar {
-    load: &'static str,
-    what: &'static str,
-    bar: &'static str,
-    got: Option<Spread>,
-    /// Whether the median is good enough.
-    is_met: fn(f64) -> bool,
-}
-
-fn bars(results: &Results, size: Size) -> Vec<Bar> {
-    let to = |load: &str, case: &str, figure: &str, of, to| results.ratio(load, case, figure, of, to);
-    let main = |figure, of, to| results.ratio("peer", MAIN, figure, of, to);
-    let idle = |figure: &str| results.spread("idle", "idle", Embedded, figure);
-    let closed_loop = |of| to("saturation", "closed loop", "cpu_us", Floor, of);
-    let step = idle_steps(size).last().copied().unwrap_or_default();
-    let mut bars = vec![
-        Bar {
-            load: "peer",
-            what: "CPU of a delivered peer message, embedded / floor",
-            bar: "≤ 1.15; above 1.35 is not done",
-            got: main("cpu_us", Embedded, Floor),
-            is_met: |ratio| ratio <= 1.15,
-        },
-        Bar {
-            load: "peer",
-            what: "p50 of it",
-            bar: "≤ 1.2",
-            got: main("p50_us", Embedded, Floor),
-            is_met: |ratio| ratio <= 1.2,
-        },
-        Bar {
-            load: "peer",
-            what: "p99 of it",
-            bar: "≤ 1.5",
-            got: main("p99_us", Embedded, Floor),
-            is_met: |ratio| ratio <= 1.5,
-        },
-        Bar {
-            load: "saturation",
-            what: "saturation: messages of a CPU second, embedded / floor",
-            bar: "≥ 0.75",
-            got: closed_loop(Embedded),
-            is_met: |ratio| ratio >= 0.75,
-        },
-    ];
-    for (members, what) in MEMBERS.into_iter().zip([
-        "fan-out, 2 members: CPU of a delivery, embedded / broadcast",
-        "fan-out, 10 members",
-        "fan-out, 100 members",
-        "fan-out, 1 000 members",
-    ]) {
-        bars.push(Bar {
-            load: "fanout",
-            what,
-            bar: if members == 2 { "–" } else { "≤ 1.3" },
-            got: to("fanout", &members.to_string(), "cpu_us", Embedded, Broadcast),
-            is_met: |ratio| ratio <= 1.3,
-        });
-    }
-    bars.extend([
-        Bar {
-            load: "fanout",
-            what: "fan-out, 10 to 1 000 members: dearest / cheapest delivery",
-            bar: "≤ 1.3",
-            got: flatness(results),
-            is_met: |ratio| ratio <= 1.3,
-        },
-        Bar {
-            load: "idle",
-            what: "idle client: KiB, slope over all numbers of clients",
-            bar: "≤ 9",
-            got: idle("client_kib"),
-            is_met: |kib| kib <= 9.0,
-        },
-        Bar {
-            load: "idle",
-            what: "idle client: KiB at the largest number / slope (linear: 1)",
-            bar: "≤ 1.2",
-            got: results.of("idle", "idle", Embedded).next().and_then(|sample| {
-                let last = sample.figure(&format!("client_{step}_kib"))?;
-                Spread::of(vec![last / sample.figure("client_kib")?])
-            }),
-            is_met: |ratio| ratio <= 1.2,
-        },
-        Bar {
-            load: "idle",
-            what: "memory that is back 30 s after the clients have left, share",
-            bar: "≥ 0.8",
-            got: idle("returned"),
-            is_met: |share| share >= 0.8,
-        },
-        two_cores(results),
-        Bar {
-            load: "slow",
-            what: "slow consumer, 1 of 100: p99 of the others, while it does not read / before",
-            bar: "≤ 1.1",
-            got: results.spread("slow", "1 of 100", Embedded, "p99_ratio"),
-            is_met: |ratio| ratio <= 1.1,
-        },
-        Bar {
-            load: "peer",
-            what: "agent link: CPU of a message inside sigbridge, agent / embedded",
-            bar: "≤ 1.2",
-            got: main("cpu_us", Agent, Embedded),
-            is_met: |ratio| ratio <= 1.2,
-        },
-        Bar {
-            load: "peer",
-            what: "recording at 4 000 messages/s: % of a core",
-            bar: "≤ 8",
-            got: recording(results),
-            is_met: |percent| percent <= 8.0,
-        },
-        Bar {
-            load: "replay",
-            what: "replay: records of a core-second",
-            bar: "≥ 400 000",
-            got: results.spread("replay", MAIN, Recording, "records_per_core_second"),
-            is_met: |records| records >= 400_000.0,
-        },
-    ]);
-    bars
-}
-
-/// With three cores the throughput on two of them is measured. With two, the load needs one of them, and only the cost of
-/// sharing can be: CPU of a message on two cores against one. It gives the most that two cores can do.
-fn two_cores(results: &Results) -> Bar {
-    let (figure, what) = if cores() > 2 {
-        ("per_second", "two cores: throughput / that of one")
-    } else {
-        (
-            "cpu_us",
-            "two cores: twice the CPU of a message on one core / on two (a bound: the load needs a core)",
-        )
-    };
-    let got = if cores() > 2 {
-        results.ratio("saturation", "closed loop", figure, TwoCores, Embedded)
-    } else {
-        results
-            .ratio("saturation", "closed loop", figure, Embedded, TwoCores)
-            .map(|spread| spread.times(2.0))
-    };
-    Bar {
-        load: "saturation",
-        what,
-        bar: "≥ 1.7",
-        got,
-        is_met: |ratio| ratio >= 1.7,
-    }
-}
-
-/// Returns how many cores this process may use.
-pub fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
-}
-
-/// Returns, of each round, the dearest delivery against the cheapest, from 10 members on.
-fn flatness(results: &Results) -> Option<Spread> {
-    let rounds = results
-        .samples
-        .iter()
-        .filter(|sample| sample.load == "fanout")
-        .map(|sample| sample.round)
-        .max()?;
-    let ratios = (0..=rounds).filter_map(|round| {
-        let costs: Option<Vec<f64>> = MEMBERS[1..]
-            .iter()
-            .map(|members| {
-                let members = members.to_string();
-                let mut samples = results.of("fanout", &members, Embedded);
-                samples.find(|sample| sample.round == round)?.figure("cpu_us")
-            })
-            .collect();
-        let costs = costs?;
-        let low = costs.iter().copied().fold(f64::INFINITY, f64::min);
-        Some(costs.into_iter().fold(0.0, f64::max) / low)
-    });
-    Spread::of(ratios.collect())
-}
-
-/// Returns what recording takes of a core at the main load, in percent.
-fn recording(results: &Results) -> Option<Spread> {
-    let shares = results.of("peer", MAIN, Recording).filter_map(|sample| {
-        let mut others = results.of("peer", MAIN, Embedded);
-        let other = others.find(|other| other.round == sample.round)?;
-        Some((sample.figure("core_share")? - other.figure("core_share")?) * 100.0)
-    });
-    Spread::of(shares.collect())
-}
-
 fn page(results: &Results, loads: &[Load], size: Size, machine: &[(String, String)]) -> String {
     let mut page = String::from("# Benchmark run\n\n| | |\n|---|---|\n");
     for (name, value) in machine {
@@ -251,7 +61,8 @@ fn page(results: &Results, loads: &[Load], size: Size, machine: &[(String, Strin
          contender. A peer message is counted where it is delivered, with its answer and acknowledgement; proxies carry a round \
          trip of the same frame. `raw.csv` has every figure.\n\n## Bars\n\n| what | bar | here | met |\n|---|---|---|---|\n",
     );
-    for bar in bars(results, size) {
+    let runs = |bar: &Bar| loads.iter().any(|load| load.name == bar.load);
+    for bar in bars(results, size).into_iter().filter(runs) {
         let met = match bar.got {
             _ if bar.bar == "–" => "–",
             None => "not measured",
@@ -267,6 +78,9 @@ fn page(results: &Results, loads: &[Load], size: Size, machine: &[(String, Strin
             page.push_str("\n**All rounds were disturbed; these figures are of disturbed rounds.**\n");
         }
         table(&mut page, results, load);
+        if load.name == "operate" {
+            timeline(&mut page, results);
+        }
         for (name, chart) in charts(results, size) {
             if name.strip_suffix(".svg") == Some(load.name) {
                 let _ = write!(page, "\n![{}]({name})\n", chart.title);
@@ -310,6 +124,31 @@ fn columns(load: &str) -> &'static [(&'static str, &'static str)] {
             ("CPU s", "cpu_seconds"),
             ("records of a core-second", "records_per_core_second"),
         ],
+        "redis" => &[
+            ("CPU µs", "cpu_us"),
+            ("without pings µs", "message_cpu_us"),
+            ("Redis CPU µs", "beside_cpu_us"),
+            ("p50 µs", "p50_us"),
+            ("p99 µs", "p99_us"),
+            ("lost", "lost"),
+            ("repeated", "repeated"),
+            ("commands", "redis_commands"),
+            ("all in ms", "all_ms"),
+            ("Redis bytes a user", "redis_user_bytes"),
+        ],
+        "operate" => &[
+            ("CPU µs", "cpu_us"),
+            ("p50 µs", "p50_us"),
+            ("p99 µs", "p99_us"),
+            ("longest µs", "max_us"),
+            ("lost", "lost"),
+            ("reloads", "reloads"),
+            ("sessions", "sessions"),
+            ("page of 1 000 ms", "page_ms"),
+            ("all pages ms", "pages_ms"),
+            ("one answer ms", "whole_ms"),
+            ("most arrivals / mean", "arrivals_ratio"),
+        ],
         _ => &[
             ("CPU µs", "cpu_us"),
             ("p50 µs", "p50_us"),
@@ -323,7 +162,8 @@ fn table(page: &mut String, results: &Results, load: &Load) {
     let columns = columns(load.name);
     let compared: &[(&str, Contender)] = match load.name {
         "fanout" => &[("CPU / broadcast", Broadcast)],
-        "idle" | "slow" | "replay" => &[],
+        "idle" | "slow" | "replay" | "operate" => &[],
+        "redis" => &[("CPU / embedded", Embedded)],
         "peer" | "rates" => &[("CPU / floor", Floor), ("CPU / HAProxy", Haproxy)],
         _ => &[("CPU / floor", Floor)],
     };
@@ -347,6 +187,21 @@ fn table(page: &mut String, results: &Results, load: &Load) {
             let cells: Vec<String> = figures.chain(ratios).collect();
             let _ = writeln!(page, "| {} | {} | {} |", case.name, contender.name(), cells.join(" | "));
         }
+    }
+}
+
+/// Writes how many clients were closed, and arrived, in each second of a drain.
+fn timeline(page: &mut String, results: &Results) {
+    let Some(figures) = results
+        .of("operate", DRAIN, Pair)
+        .find_map(|sample| sample.outcome.as_ref().ok())
+    else {
+        return;
+    };
+    for name in ["closes", "arrivals"] {
+        let seconds = (0..100).map_while(|second| figures.get(&format!("{name}_{second:02}")));
+        let seconds: Vec<String> = seconds.map(ToString::to_string).collect();
+        let _ = write!(page, "\nDrain, {name} in each second: {}.\n", seconds.join(", "));
     }
 }
 

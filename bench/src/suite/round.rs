@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::contender::{Contender, Place, Running};
 use super::plan::{Case, Load};
-use super::{Results, Sample};
+use super::{Results, Sample, reload};
 use crate::load::Figures;
 
 /// How much the two runs of the echo may differ in p50.
@@ -74,13 +74,14 @@ impl Runner {
                 .map(Into::into)
                 .collect(),
             contenders: vec![Contender::Direct],
+            reloads: 0,
         };
         runs.insert(0, (&direct, Contender::Direct));
         runs.push((&direct, Contender::Direct));
 
         let first = results.samples.len();
         for (order, (case, contender)) in runs.into_iter().enumerate() {
-            let outcome = self.measure(case, contender).map_err(|error| format!("{error:#}"));
+            let outcome = self.measure(case, contender).map_err(|error| self.error(&error));
             let sample = Sample {
                 load: load.name,
                 case: case.name.clone(),
@@ -98,7 +99,15 @@ impl Runner {
     /// Runs a load once against a contender that is started for it.
     fn measure(&self, case: &Case, contender: Contender) -> Result<Figures> {
         let mut running = Running::start(contender, &self.place)?;
-        let figures = self.load(case, contender, &running, &self.place)?.figures()?;
+        let loading = self.load(case, contender, &running, &self.place)?;
+        let reloads = match case.reloads {
+            0 => None,
+            times => Some(reload::run(&self.place, &running, contender.name(), times)?),
+        };
+        let mut figures = loading.figures()?;
+        if let Some(reloads) = reloads {
+            figures.insert("reloads".into(), reloads as f64);
+        }
         running.stop();
         let _ = fs::remove_dir_all(self.place.traces());
         Ok(figures)
@@ -108,7 +117,14 @@ impl Runner {
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "TERM"]).args(place.priority());
         command.arg(place.programs.join("load")).args(&case.args);
-        command.args(["--address", &running.address, "--pid", &running.pid.to_string()]);
+        let pids: Vec<String> = running.pids.iter().map(ToString::to_string).collect();
+        command.args(["--address", &running.addresses.join(","), "--pid", &pids.join(",")]);
+        if let Some(admin) = &running.admin {
+            command.args(["--admin", admin]);
+        }
+        if let Some((address, pid)) = &running.redis {
+            command.args(["--redis", address, "--beside", &pid.to_string()]);
+        }
         command.args(["--core", &place.cores.1.to_string()]);
         if contender.is_proxy() {
             command.arg("--echo");
@@ -146,7 +162,7 @@ impl Runner {
                     round: 0,
                     order,
                     contender,
-                    outcome: outcome.map_err(|error| format!("{error:#}")),
+                    outcome: outcome.map_err(|error| self.error(&error)),
                 };
                 self.say(&format!("  {}", line(&sample)));
                 results.samples.push(sample);
@@ -165,7 +181,7 @@ impl Runner {
                 round: 0,
                 order: 0,
                 contender: Contender::Recording,
-                outcome: outcome.map_err(|error| format!("{error:#}")),
+                outcome: outcome.map_err(|error| self.error(&error)),
             };
             self.say(&format!("  {}", line(&sample)));
             results.samples.push(sample);
@@ -214,6 +230,11 @@ impl Runner {
             ("cpu_seconds".into(), cpu / 3.0),
             ("records_per_core_second".into(), 3.0 * records as f64 / cpu),
         ]))
+    }
+
+    /// Returns an error as it is reported.
+    fn error(&self, error: &anyhow::Error) -> String {
+        self.place.hide(&format!("{error:#}"))
     }
 
     /// Tells the user what happens, with the time since the start.
@@ -271,18 +292,27 @@ fn line(sample: &Sample) -> String {
     match &sample.outcome {
         Err(error) => format!("{name}: FAILED: {error}"),
         Ok(figures) => {
-            const SHOWN: [&str; 12] = [
+            const SHOWN: [&str; 21] = [
                 "cpu_us",
                 "p50_us",
                 "p99_us",
                 "per_second",
                 "all_ms",
+                "beside_cpu_us",
+                "message_cpu_us",
+                "redis_commands",
+                "redis_user_bytes",
+                "max_us",
+                "reloads",
+                "page_ms",
+                "arrivals_ratio",
                 "p99_ratio",
                 "client_kib",
                 "returned",
                 "records_per_core_second",
                 "slow_closed",
                 "lost",
+                "repeated",
                 "closed",
             ];
             let shown = SHOWN
