@@ -10,11 +10,6 @@ pub fn end_call(channel: &str, info: &str) -> String {
     format!("{END_CALL_PREFIX}_{channel}_{info}")
 }
 
-/// Returns true if a text may be one that ends a call.
-pub fn begins_end_call(text: &str) -> bool {
-    text.starts_with(END_CALL_PREFIX)
-}
-
 /// Splits a text that ends a call into channel and info; the last `_` splits, since names may
 /// contain it.
 pub fn parse_end_call(text: &str) -> Option<(Text, Text)> {

@@ -8,16 +8,11 @@
 
 mod allowlist;
 mod api;
-mod arg_policy;
-mod body;
-mod fast_path;
-mod fast_path_out;
 mod frames;
 mod json;
 mod line;
 mod pseudonyms;
 mod rtm_fields;
-mod scan;
 mod texts;
 
 use std::sync::Arc;
@@ -34,7 +29,6 @@ use crate::placeholder::{Class, Placeholder};
 use crate::policy::{Policy, Redaction};
 use crate::record::{Dir, Leg, Record};
 
-use arg_policy::Plans;
 use pseudonyms::Dictionary;
 
 pub use allowlist::Allowlist;
@@ -44,7 +38,6 @@ pub use allowlist::Allowlist;
 struct ClientWire {
     transport: Transport,
     wire: Arc<Wire>,
-    plans: Arc<Plans>,
 }
 
 /// Redactor of one trace.
@@ -54,12 +47,11 @@ pub struct Redactor {
     dictionary: Dictionary,
     /// Wires by session.
     client_wires: HashMap<u64, ClientWire>,
-    wires: Vec<(Arc<Wire>, Arc<Plans>)>,
     /// Open RTM calls by session and number: the call's kind determines the type of some replies.
     open: HashMap<(u64, i64), CallKind>,
     /// Cached start of lines with the same time.
     moment: (u64, String),
-    /// See [`fast_path::FastRedactor`].
+    /// Last short text found to be JSON of the program, since most answers are equal.
     last_json: String,
 }
 
@@ -69,7 +61,6 @@ impl Redactor {
             redaction,
             dictionary: Dictionary::new(),
             client_wires: HashMap::new(),
-            wires: Vec::new(),
             open: HashMap::new(),
             moment: (0, String::new()),
             last_json: String::new(),
@@ -193,16 +184,9 @@ impl Redactor {
         if let Some(profile) = profile
             && let Some(wire) = tables.wire(&profile.family)
         {
-            let known = self.wires.iter().find(|(known, _)| Arc::ptr_eq(known, wire));
-            let plans = known.map(|(_, plans)| plans.clone()).unwrap_or_else(|| {
-                let plans = Arc::new(Plans::of(wire));
-                self.wires.push((wire.clone(), plans.clone()));
-                plans
-            });
             let client_wire = ClientWire {
                 transport: profile.transport,
                 wire: wire.clone(),
-                plans,
             };
             self.client_wires.insert(session, client_wire);
         }

@@ -92,7 +92,9 @@ pub fn unquoted(piece: &str) -> Option<Cow<'_, str>> {
 
 /// Encodes a text as this program does.
 pub fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    let mut out = String::new();
+    json::write::quote(text, &mut out);
+    out
 }
 
 #[cfg(test)]

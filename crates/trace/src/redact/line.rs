@@ -1,18 +1,12 @@
 //! Trace lines written directly from the buffer.
-//!
-//! Frequent records use the streaming algorithm ([`crate::redact::fast_path`]); others use the full one. Both produce
-//! the same bytes.
 
+use rtm::json::write::quote;
 use rtm::{FieldSpec, Message, Part};
-use tables::profile::Transport;
 
 use crate::buffer::{Parts, PlainResult, Waiting};
 use crate::placeholder::Class;
 use crate::record::Record;
-use crate::redact::fast_path::FastRedactor;
-use crate::redact::json::quoted;
 use crate::redact::rtm_fields::id_class;
-use crate::redact::scan::is_plain;
 use crate::redact::{Redactor, may_hold_token};
 
 impl Redactor {
@@ -34,21 +28,21 @@ impl Redactor {
             Waiting::Decoded(socket, frame) => {
                 begin(",\"leg\":\"legacy\",\"dir\":\"in\",\"data\":{\"socket\":", out);
                 out.push_str(digits.format(socket.0));
-                out.push_str(",\"frame\":\"");
+                out.push_str(",\"frame\":");
                 self.write_input(session, frame, out);
-                out.push_str("\"}}\n");
+                out.push_str("}}\n");
             }
             Waiting::Sent(socket, frame, row) => {
                 begin(",\"leg\":\"legacy\",\"dir\":\"out\"", out);
                 if !row.is_empty() {
                     out.push_str(",\"row\":");
-                    push_quoted(row, out);
+                    quote(row, out);
                 }
                 out.push_str(",\"data\":{\"socket\":");
                 out.push_str(digits.format(socket.0));
-                out.push_str(",\"frame\":\"");
+                out.push_str(",\"frame\":");
                 self.write_output(frame, out);
-                out.push_str("\"}}\n");
+                out.push_str("}}\n");
             }
             Waiting::Call(request, kind, parts) => {
                 begin(",\"leg\":\"rtm\",\"dir\":\"out\",\"data\":{\"request\":", out);
@@ -86,45 +80,21 @@ impl Redactor {
     }
 
     fn write_input(&mut self, session: u64, frame: &str, out: &mut String) {
-        let client_wire = self.client_wires.get(&session);
-        if self.redaction.replaces()
-            && let Some(client_wire) = client_wire
-        {
-            let (before, mut fast) = (
-                out.len(),
-                FastRedactor::new(&mut self.dictionary, &self.redaction, &mut self.last_json),
-            );
-            let written = match client_wire.transport {
-                Transport::WebSocket => fast.input_json(&client_wire.plans, frame, out),
-                Transport::Tcp => fast.input_line(&client_wire.plans, frame, out),
-                Transport::Api => None,
-            };
-            if written.is_some() {
-                return;
-            }
-            out.truncate(before);
-        }
         let new = if self.redaction.replaces() || may_hold_token(frame) {
             self.input(session, frame)
         } else {
             None
         };
-        push_inside(new.as_deref().unwrap_or(frame), out);
+        quote(new.as_deref().unwrap_or(frame), out);
     }
 
     fn write_output(&mut self, frame: &str, out: &mut String) {
-        if !self.redaction.replaces() {
-            return push_inside(frame, out);
-        }
-        let before = out.len();
-        if FastRedactor::new(&mut self.dictionary, &self.redaction, &mut self.last_json)
-            .output(frame, out)
-            .is_none()
-        {
-            out.truncate(before);
-            let new = self.output(frame);
-            push_inside(new.as_deref().unwrap_or(frame), out);
-        }
+        let new = if self.redaction.replaces() {
+            self.output(frame)
+        } else {
+            None
+        };
+        quote(new.as_deref().unwrap_or(frame), out);
     }
 
     /// Writes `{"name":{…}}`.
@@ -152,33 +122,25 @@ impl Redactor {
                 out.push_str(name);
                 out.push('"');
             }
-            Part::UserId(id) => self.write_text(id, || id_class(id, Class::Account), out),
-            Part::ChannelId(id) => self.write_text(id, || id_class(id, Class::Channel), out),
-            Part::Text(text) if FieldSpec::is_channel(name) => self.write_text(text, || Class::Channel, out),
-            Part::Text(text) => self.write_text(text, || Class::Text, out),
+            Part::UserId(id) => self.write_text(id, id_class(id, Class::Account), out),
+            Part::ChannelId(id) => self.write_text(id, id_class(id, Class::Channel), out),
+            Part::Text(text) if FieldSpec::is_channel(name) => self.write_text(text, Class::Channel, out),
+            Part::Text(text) => self.write_text(text, Class::Text, out),
             Part::Message(text) => {
                 out.push_str(Message::BEFORE_TEXT);
-                self.write_text(text, || Class::Text, out);
+                self.write_text(text, Class::Text, out);
                 out.push('}');
             }
         }
     }
 
-    fn write_text(&mut self, text: &str, class: impl Fn() -> Class, out: &mut String) {
-        if !self.redaction.replaces() {
-            return push_quoted(text, out);
-        }
-        let before = out.len();
-        out.push('"');
-        let mut fast = FastRedactor::new(&mut self.dictionary, &self.redaction, &mut self.last_json);
-        if fast.secret(text, &class, 0, out).is_some() {
-            return out.push('"');
-        }
-        out.truncate(before);
-        match self.replace(text, class()) {
-            Some(new) => push_quoted(&new, out),
-            None => push_quoted(text, out),
-        }
+    fn write_text(&mut self, text: &str, class: Class, out: &mut String) {
+        let new = if self.redaction.replaces() {
+            self.replace(text, class)
+        } else {
+            None
+        };
+        quote(new.as_deref().unwrap_or(text), out);
     }
 }
 
@@ -190,20 +152,4 @@ fn push_bool(truth: bool, out: &mut String) {
 fn write_record(record: &Record, out: &mut String) {
     out.push_str(&serde_json::to_string(record).expect("a record has only text keys and finite numbers"));
     out.push('\n');
-}
-
-/// Writes a JSON string.
-fn push_quoted(text: &str, out: &mut String) {
-    out.push('"');
-    push_inside(text, out);
-    out.push('"');
-}
-
-/// Writes a JSON string without quotes.
-fn push_inside(text: &str, out: &mut String) {
-    if is_plain(text) {
-        return out.push_str(text);
-    }
-    let quoted = quoted(text);
-    out.push_str(&quoted[1..quoted.len() - 1]);
 }

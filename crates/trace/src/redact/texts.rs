@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 
 use identity::Account;
 use rtm::value::Value;
-use tables::bridge_messages::{begins_end_call, end_call, parse_end_call};
+use tables::bridge_messages::{end_call, parse_end_call};
 
 use crate::placeholder::{Class, Placeholder, Shape};
 use crate::placeholder_expand;
@@ -21,19 +21,21 @@ pub(super) const LINE: &str = "msg-v2 ";
 /// Prefix of a mailbox notification.
 pub(super) const MAILBOX: &str = "notify recvmsg ";
 /// Maximum nesting of decomposed JSON texts; deeper ones are replaced as a whole.
-pub(super) const MAX_DEPTH: usize = 8;
+const MAX_DEPTH: usize = 8;
 /// Longest decomposed JSON text in bytes; longer ones are replaced as a whole.
-pub(super) const MAX_JSON: usize = 1 << 22;
+const MAX_JSON: usize = 1 << 22;
 /// Shorter numbers in bodies are kept: they are types and states.
-pub(super) const MIN_SECRET_DIGITS: usize = 5;
+const MIN_SECRET_DIGITS: usize = 5;
 /// Prefixes of the program's errors about unknown functions.
-pub(super) const FUNCTION: &[&str] = &["unknown func ", "there is no method "];
+const FUNCTION: &[&str] = &["unknown func ", "there is no method "];
 /// JSON-RPC members with the program's own texts.
-pub(super) const RPC: &[&str] = &["jsonrpc", "method", "event", "message"];
+const RPC: &[&str] = &["jsonrpc", "method", "event", "message"];
 /// Member with an attribute's name.
-pub(super) const NAME: &str = "name";
+const NAME: &str = "name";
 /// Prefix of an empty attribute value, or one with this prefix (decisions H7).
 const EMPTY: char = '\u{E000}';
+/// Length of short JSON texts of the program in bytes.
+const SHORT: usize = 64;
 /// Prefix of a hashed RTM ID (decisions H5).
 const HASHED: &str = "~h.";
 
@@ -81,7 +83,7 @@ impl Redactor {
                 return parts;
             }
         }
-        if let Some(pair) = text.strip_prefix(MAILBOX).filter(|pair| is_syntax(pair)) {
+        if let Some(pair) = text.strip_prefix(MAILBOX).filter(|pair| self.is_syntax(pair)) {
             let pair = self.json(pair, Json::Own, depth);
             return Some(format!("{MAILBOX}{pair}"));
         }
@@ -92,7 +94,7 @@ impl Redactor {
         if FUNCTION.iter().any(|start| text.starts_with(start)) {
             return None;
         }
-        if depth < MAX_DEPTH && is_syntax(text) {
+        if depth < MAX_DEPTH && self.is_syntax(text) {
             return Some(self.json(text, Json::Own, depth));
         }
         // An unknown text: a difference is better than a leak.
@@ -130,6 +132,10 @@ impl Redactor {
 
     /// Redacts composed texts by parts; only the parts are registered.
     fn by_parts(&mut self, text: &str, depth: usize) -> Option<Option<String>> {
+        // Most texts start otherwise.
+        if !matches!(text.as_bytes().first(), Some(0xEE | b'~' | b'A')) {
+            return None;
+        }
         if let Some(value) = text.strip_prefix(EMPTY) {
             let value = self.replace_at(value, Class::Text, depth);
             return Some(value.map(|value| format!("{EMPTY}{value}")));
@@ -226,6 +232,23 @@ impl Redactor {
         out
     }
 
+    /// Returns true for JSON in the program's own form.
+    fn is_syntax(&mut self, text: &str) -> bool {
+        if !text.starts_with(['{', '[']) {
+            return false;
+        }
+        if *self.last_json == *text {
+            return true;
+        }
+        let is_syntax = placeholder_expand::text(text, MAX_JSON)
+            .is_ok_and(|text| serde_json::from_str::<IgnoredAny>(&text).is_ok());
+        if is_syntax && text.len() <= SHORT {
+            self.last_json.clear();
+            self.last_json.push_str(text);
+        }
+        is_syntax
+    }
+
     fn number(&mut self, key: &str, old: &str) -> Option<String> {
         let digits = old.bytes().filter(u8::is_ascii_digit).count();
         if self.words().is_setting(key) || digits < MIN_SECRET_DIGITS && !self.words().is_part(key) {
@@ -246,31 +269,12 @@ fn pad(out: &mut String, old: &str, new: &str) {
     out.extend(std::iter::repeat_n(' ', usize::try_from(short).unwrap_or(0)));
 }
 
-/// Returns true if [`Redactor::by_parts`] may apply.
-pub(super) fn may_have_parts(text: &str) -> bool {
-    let first = text.as_bytes().first();
-    // A filter by first byte, since most texts start otherwise.
-    first.is_some_and(|first| matches!(first, 0xEE | b'~' | b'A'))
-        && (text.starts_with(EMPTY) || text.starts_with(HASHED) || begins_end_call(text))
-}
-
-/// Returns true if [`is_json`] may hold.
-pub(super) fn may_be_json(text: &str) -> bool {
-    text.trim_ascii_start().starts_with(['{', '['])
-}
-
 /// Returns true for an object or array that the engine parses as JSON.
 fn is_json(text: &str, depth: usize) -> bool {
-    if depth >= MAX_DEPTH || !may_be_json(text) {
+    if depth >= MAX_DEPTH || !text.trim_ascii_start().starts_with(['{', '[']) {
         return false;
     }
     placeholder_expand::text(text, MAX_JSON).is_ok_and(|text| Value::from_json(&text).is_ok())
-}
-
-/// Returns true for JSON in the program's own form.
-pub(super) fn is_syntax(text: &str) -> bool {
-    text.starts_with(['{', '['])
-        && placeholder_expand::text(text, MAX_JSON).is_ok_and(|text| serde_json::from_str::<IgnoredAny>(&text).is_ok())
 }
 
 /// Splits off the first word: a placeholder, or the text before a space.
