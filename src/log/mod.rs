@@ -10,6 +10,7 @@ mod filter;
 pub mod refusals;
 mod writer;
 
+use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
@@ -100,6 +101,13 @@ pub enum Format {
     Json,
 }
 
+/// Returns the message of a panic if it is a literal. A formatted one may contain data of clients, such as the text that
+/// was cut at no character boundary.
+fn literal(payload: &(dyn Any + Send)) -> &'static str {
+    let literal = payload.downcast_ref::<&'static str>().copied();
+    literal.unwrap_or("the message is left out, because it may contain data of clients")
+}
+
 /// Log of this process. When dropped, it writes queued lines for up to a second.
 #[derive(Debug)]
 pub struct Log {
@@ -135,12 +143,7 @@ impl Log {
             let backtrace = Backtrace::capture();
             let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
             let at = panic.location().map(ToString::to_string);
-            error!(
-                at,
-                backtrace,
-                "a task panicked: {}",
-                panic.payload_as_str().unwrap_or("of unknown cause")
-            );
+            error!(at, backtrace, "a task panicked: {}", literal(panic.payload()));
         }));
         if choice.misread {
             let hint = "expected a level, or TARGET=LEVEL separated by commas";

@@ -1,5 +1,6 @@
 //! Secrets: where commands take them from, and that no output shows them.
 
+mod panics;
 #[cfg(unix)]
 mod whole_run;
 
