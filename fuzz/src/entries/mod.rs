@@ -4,6 +4,7 @@
 //! and with generated input.
 
 mod admin;
+mod bodies;
 mod files;
 mod link;
 mod names;
@@ -13,6 +14,7 @@ mod tables;
 mod text_frames;
 
 pub use admin::admin;
+pub use bodies::bodies;
 pub use files::files;
 pub use link::link;
 pub use names::names;
@@ -33,6 +35,7 @@ pub type Entry = (&'static str, fn(&[u8]));
 /// All entries, by the names of the targets.
 pub const ALL: &[Entry] = &[
     ("admin", admin),
+    ("bodies", bodies),
     ("files", files),
     ("link", link),
     ("names", names),

@@ -10,3 +10,5 @@ mod response;
 
 pub use client::ClientError;
 pub use layer::WithRest;
+pub use request::ChannelMessage;
+pub use response::Outcome;
