@@ -8,6 +8,7 @@
 //! | [`admin`] | the admin address: metrics, readiness, usage |
 //! | [`upstream`] | selection of each app's RTM |
 //! | [`webhook`] | notices to the operator's services |
+//! | [`otel`] | traces of client calls for a collector |
 //! | [`cli`], [`config`] | command line, configuration file |
 //! | [`startup`], [`reload`], [`log`] | start of the server, reload, logging |
 //! | [`check`], [`explain`] | tools on the tables |
@@ -43,6 +44,7 @@ pub mod diagnostics;
 pub mod explain;
 pub mod log;
 pub mod openrpc;
+pub mod otel;
 pub mod reload;
 pub mod report;
 pub mod server;

@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::admin::{Metrics, serve_admin};
 use crate::config::Config;
+use crate::otel::Tracer;
 use crate::server::http::{ListenerContext, serve_http};
 use crate::server::native_listener::serve_tcp;
 use crate::server::tls::{Tls, watch_files};
@@ -96,6 +97,7 @@ pub async fn start_with(config: Config, tables: Tables, clock: Clock) -> Result<
     metrics.begin_tables(&tables);
     let metrics = Arc::new(metrics);
     let webhooks = Arc::new(Webhooks::start(&config.webhook, clock, metrics.clone())?);
+    let tracer = Arc::new(Tracer::start(&config.otel, clock, &metrics)?);
     let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
     let emitted = (&metrics, &webhooks, &shortages);
     let upstreams = start_upstreams(&config, &tables, emitted, clock, &tasks, &shutdown).await?;
@@ -106,7 +108,7 @@ pub async fn start_with(config: Config, tables: Tables, clock: Clock) -> Result<
         set,
         upstream,
         clock,
-        (metrics, webhooks, shortages),
+        (metrics, webhooks, shortages, tracer),
         (tasks, shutdown),
     )?;
     // First, so that `/readyz` reports the start.

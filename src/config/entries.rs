@@ -10,7 +10,7 @@ use crate::config::sunset::SunsetKeys;
 use crate::config::tls::TlsKeys;
 use crate::config::upstream::{Agent, AppKeys, AuthKeys, Embedded, Upstream};
 use crate::config::{
-    Admin, Discovery, Drain, Invite, Limits, Listen, Log, Mailbox, Policy, RecordConfig, Redis, Session, Webhook,
+    Admin, Discovery, Drain, Invite, Limits, Listen, Log, Mailbox, Otel, Policy, RecordConfig, Redis, Session, Webhook,
 };
 use tables::diagnostics::Span;
 
@@ -95,6 +95,7 @@ impl Config {
             RecordConfig::spec(),
             Webhook::spec(),
             Log::spec(),
+            Otel::spec(),
             Admin::spec(),
         ]
     }
@@ -151,6 +152,7 @@ impl Config {
         add(&mut entries, &self.record);
         add(&mut entries, &self.webhook);
         add(&mut entries, &self.log);
+        add(&mut entries, &self.otel);
         add(&mut entries, &self.admin);
         entries
     }

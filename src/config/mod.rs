@@ -19,6 +19,7 @@ mod entries;
 mod files;
 mod kinds;
 mod log;
+mod otel;
 #[cfg(test)]
 mod outbound_tests;
 mod read;
@@ -40,6 +41,7 @@ pub use document::{example, json_schema, reference};
 pub use entries::{Changed, Entry, KeyPositions};
 pub use files::{DiskFiles, Files};
 pub use log::{Accounts, Log};
+pub use otel::Otel;
 pub use redis::Redis;
 pub use rest::Rest;
 pub use sections::{Admin, Discovery, Drain, Invite, Limits, Listen, Mailbox, Policy, RecordConfig, Session};
@@ -91,6 +93,8 @@ pub struct Config {
     pub webhook: Webhook,
     /// `[log]`
     pub log: Log,
+    /// `[otel]`
+    pub otel: Otel,
     /// `[admin]`
     pub admin: Admin,
     /// `[[app]]`: apps, if there are several. Default: the app of `[auth]`.

@@ -114,3 +114,33 @@ fn the_restful_api_needs_a_key_and_a_secret() {
         &["`upstream.rest.url`: plain http is allowed for this machine only (127.0.0.1, localhost); use https"],
     );
 }
+
+#[cfg(not(feature = "otel"))]
+#[test]
+fn a_build_without_traces_refuses_a_collector() {
+    check_error(
+        "[otel]\nendpoint = 'http://127.0.0.1:4318'",
+        &["`otel.endpoint`: this build cannot export traces"],
+    );
+    assert!(
+        parse("[otel]\none_in = 100", false).is_ok(),
+        "the other keys have no effect"
+    );
+}
+
+#[cfg(feature = "otel")]
+#[test]
+fn the_collector_has_the_usual_path() {
+    let endpoint = |url: &str| {
+        let config = parse(&format!("[otel]\nendpoint = '{url}'"), false).expect(url);
+        config.otel.endpoint.map(|endpoint| endpoint.to_string())
+    };
+    let usual = endpoint("http://127.0.0.1:4318");
+    assert_eq!(usual.as_deref(), Some("http://127.0.0.1:4318/v1/traces"));
+    let own = endpoint("https://example.com/otlp/v1/traces");
+    assert_eq!(own.as_deref(), Some("https://example.com/otlp/v1/traces"));
+    check_error(
+        "[otel]\nendpoint = 'http://example.com:4318'",
+        &["`otel.endpoint`: plain http is allowed for this machine only (127.0.0.1, localhost); use https"],
+    );
+}

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::declare::{Reader, Section};
+use crate::config::otel::otel;
 use crate::config::redis::redis;
 use crate::config::rest::rest;
 use crate::config::sunset::sunsets;
@@ -126,6 +127,7 @@ pub(super) fn config(mut root: Table<'_>, files: &dyn Files) -> Config {
         embedded: sections.read(&mut root, "embedded", embedded),
         webhook: sections.read(&mut root, "webhook", webhook),
         log: sections.read(&mut root, "log", Log::read),
+        otel: sections.read(&mut root, "otel", otel),
         admin: sections.read(&mut root, "admin", admin),
         given: KeyPositions::default(),
     };

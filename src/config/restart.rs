@@ -21,6 +21,7 @@ impl Config {
         config.redis = old.redis;
         config.embedded = old.embedded;
         config.log = old.log;
+        config.otel = old.otel;
         config.admin.listen = old.admin.listen;
         config.admin.usage_file = old.admin.usage_file;
         // A new app is served only if its backend is the one that it gets.

@@ -9,6 +9,7 @@ use tracing::field::display;
 use tracing::{info, warn};
 
 use crate::admin::{LoginResult, Metrics};
+use crate::otel::{self, Begun, Tracer};
 use engine::EndReason;
 use rtm::time::Time;
 use runtime::clock::Clock;
@@ -69,6 +70,7 @@ pub struct Logins {
     pub clock: Clock,
     /// The latest refusals.
     pub refusals: Refusals,
+    pub tracer: Arc<Tracer>,
 }
 
 /// Login attempt, logged exactly once: with its result, or as abandoned when dropped.
@@ -77,6 +79,8 @@ pub struct Attempt {
     logins: Arc<Logins>,
     client: Client,
     began: Time,
+    /// The span of a traced login.
+    span: Option<Begun>,
     how: Option<LoginKind>,
     session: Option<u64>,
     is_logged: bool,
@@ -94,6 +98,7 @@ impl Logins {
         Attempt {
             client,
             began: self.clock.now(),
+            span: self.tracer.begin(),
             how: None,
             session: None,
             is_logged: false,
@@ -120,13 +125,18 @@ impl Attempt {
         &self.client
     }
 
+    /// Returns the span of a traced login.
+    pub fn span(&self) -> Option<Begun> {
+        self.span
+    }
+
     /// Logs an accepted login.
     pub fn accepted(&mut self) {
         let Some(how) = self.how.filter(|_| self.take_unlogged()) else {
             return;
         };
         self.logins.metrics.login(how.name(), "");
-        self.timed(LoginResult::Accepted);
+        self.measured(LoginResult::Accepted, None);
         let Client {
             account,
             app,
@@ -145,7 +155,7 @@ impl Attempt {
     pub fn refused(&mut self, reason: &str) {
         if self.take_unlogged() {
             self.logins.metrics.login("refused", reason);
-            self.timed(LoginResult::Refused);
+            self.measured(LoginResult::Refused, Some(reason));
             self.logins.refusals.add(self.refusal(reason));
             self.log_result("login refused", reason);
         }
@@ -175,8 +185,18 @@ impl Attempt {
         self.logins.clock.now().since(self.began)
     }
 
-    fn timed(&self, result: LoginResult) {
+    /// Reports time and result to the metrics and to the trace.
+    fn measured(&self, result: LoginResult, failure: Option<&str>) {
         self.logins.metrics.times.login(result, self.elapsed());
+        let Some(span) = self.span else { return };
+        let login = otel::LoginResult {
+            app: &self.client.app,
+            profile: &self.client.profile,
+            session: self.session,
+            how: self.how.map(LoginKind::name),
+            failure,
+        };
+        self.logins.tracer.login(span, &login);
     }
 
     fn log_result(&self, what: &'static str, reason: &str) {
@@ -201,7 +221,7 @@ impl Drop for Attempt {
     fn drop(&mut self) {
         if self.take_unlogged() {
             self.logins.metrics.login("abandoned", "");
-            self.timed(LoginResult::Abandoned);
+            self.measured(LoginResult::Abandoned, Some("abandoned"));
             self.log_result("login abandoned", "connection closed");
         }
     }

@@ -87,6 +87,7 @@ mod tests {
             metrics: Arc::new(Metrics::new()),
             clock: Clock::start(),
             refusals: Default::default(),
+            tracer: Arc::default(),
         });
         let begin = |peer| logins.begin(peer, emitted.begin(peer));
         let (first, second, _other) = (begin(here), begin(here), begin(there));

@@ -17,6 +17,7 @@ use crate::config::{Config, MissingAttribute, OverRate, RepeatedInvite, Upstream
 use crate::log::accounts::Accounts;
 use crate::log::clients::Logins;
 use crate::log::refusals::Refusals;
+use crate::otel::Tracer;
 use crate::webhook::Webhooks;
 use agent_link::driver::Driver;
 use engine::{AppNames, SessionContext, SessionLimits};
@@ -63,7 +64,7 @@ const SAVE_USAGE_EVERY: u64 = 60;
 const GIVE_UP_AT_ONCE: usize = 64;
 /// Time limit for closing the last connections of a drain.
 const LAST_CLOSES: Duration = Duration::from_secs(5);
-/// Minimum time for the last webhooks at the shutdown.
+/// Minimum time for the last webhooks and traces at the shutdown.
 const LAST_NOTICES: Duration = Duration::from_secs(1);
 
 /// Shared state of all sessions and sockets.
@@ -149,6 +150,9 @@ pub struct AdminTasks {
     pub viewers: Viewers,
 }
 
+/// What reports to operators: metrics, webhooks, shortages, traces.
+type Reporting = (Arc<Metrics>, Arc<Webhooks>, Arc<Shortages>, Arc<Tracer>);
+
 /// Upstream of the sessions, with its driver and its Redis service.
 type RtmOf = (Arc<dyn Upstream>, Option<Arc<Driver>>, Option<Arc<RedisUpstream>>);
 
@@ -162,7 +166,7 @@ impl Server {
         set: Arc<TableSet>,
         (upstream, driver, redis): RtmOf,
         clock: Clock,
-        (metrics, webhooks, shortages): (Arc<Metrics>, Arc<Webhooks>, Arc<Shortages>),
+        (metrics, webhooks, shortages, tracer): Reporting,
         (tasks, shutdown): (TaskTracker, CancellationToken),
     ) -> Result<Arc<Self>, getrandom::Error> {
         let line_key = match &config.session.line_key {
@@ -201,6 +205,7 @@ impl Server {
                 metrics: metrics.clone(),
                 clock,
                 refusals: Refusals::default(),
+                tracer,
             }),
             recorder: Recorder::new(metrics.health()),
             record_filter: Mutex::default(),
@@ -288,7 +293,7 @@ impl Server {
     /// Stops the listeners, closes the clients' connections in the form of each profile, and waits at most `drain`.
     /// A second call continues a cancelled first one.
     ///
-    /// Webhooks have the rest of `drain`, but at least [`LAST_NOTICES`]. The admin address is closed last: until then
+    /// Webhooks and traces have the rest of `drain`, but at least [`LAST_NOTICES`]. The admin address is closed last: until then
     /// `/readyz` reports the drain.
     pub async fn stop(&self, drain: Duration) {
         self.shutdown.cancel();
@@ -301,8 +306,9 @@ impl Server {
         self.save_lines();
         self.save_usage();
         let left = drain.saturating_sub(begun.elapsed());
-        let notices = self.webhooks.finish(left.max(LAST_NOTICES));
-        tokio::join!(self.recorder.finish(drain), notices);
+        let left = left.max(LAST_NOTICES);
+        let (notices, spans) = (self.webhooks.finish(left), self.log.tracer.finish(left));
+        tokio::join!(self.recorder.finish(drain), notices, spans);
         self.admin.closed.cancel();
         self.admin.tasks.close();
         self.admin.tasks.wait().await;

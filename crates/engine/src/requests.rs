@@ -159,6 +159,11 @@ impl Requests {
         }
     }
 
+    /// Returns a run that waits for a request.
+    pub fn waiting_run(&self, number: u64) -> Option<RunId> {
+        self.out.get(&number)?.waiting_runs.first().map(|waiting| waiting.run)
+    }
+
     /// Takes a request that has its reply.
     pub fn take(&mut self, number: u64) -> Option<Request> {
         self.out.remove(&number)

@@ -150,6 +150,18 @@ impl Runs {
         self.active.get(&run).map(|run| run.row)
     }
 
+    /// Returns the call that a run belongs to, as a step of another run or by itself.
+    pub fn call_of(&self, run: RunId) -> Option<CallRef> {
+        let run = self.active.get(&run)?;
+        run.call.or_else(|| self.call_of(run.parent?))
+    }
+
+    /// Returns true if a run of a call is active or waits.
+    pub fn has_call(&self, call: CallRef) -> bool {
+        let mut runs = self.active.values().chain(&self.waiting);
+        runs.any(|run| run.call == Some(call))
+    }
+
     /// Returns true if there are no runs.
     pub fn is_empty(&self) -> bool {
         self.active.is_empty() && self.waiting.is_empty()

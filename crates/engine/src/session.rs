@@ -216,6 +216,16 @@ impl Session {
         self.channel.joined_id()
     }
 
+    /// Returns the client's call that a pending RTM request belongs to.
+    pub fn caller(&self, request: u64) -> Option<CallRef> {
+        self.runs.call_of(self.requests.waiting_run(request)?)
+    }
+
+    /// Returns true while the row of a client's call is not at its end.
+    pub fn is_running(&self, call: CallRef) -> bool {
+        self.runs.has_call(call)
+    }
+
     /// Returns the reason of its end; `None` while the session is active.
     pub fn end_reason(&self) -> Option<EndReason> {
         self.end_reason

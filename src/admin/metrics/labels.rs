@@ -32,6 +32,7 @@ pub const DROPS: &[(&str, IsIntentional)] = &[
     ("oldest kept lines", false),
     ("requests", false),
     ("sessions without a client", false),
+    ("trace spans", false),
     ("webhook notices at the end of the process", false),
 ];
 

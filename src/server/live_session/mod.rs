@@ -8,6 +8,7 @@ mod measures;
 mod member_queries;
 pub mod record;
 mod shown;
+mod spans;
 mod taps;
 
 use std::collections::VecDeque;
@@ -19,6 +20,7 @@ use tracing::debug;
 
 use crate::admin::Group;
 use crate::log::clients::{CutOff, SessionLog};
+use crate::otel::SessionSpans;
 use crate::webhook::User;
 use engine::{Effect, EndReason, ForOthers, Input, Route, Session, SessionContext};
 use identity::Account;
@@ -94,6 +96,8 @@ pub struct LiveSession {
     message_limits: MessageLimits,
     /// Recorders of the recording and of viewers.
     taps: Taps,
+    /// Traces of its calls.
+    spans: SessionSpans,
     /// True if unacknowledged lines are in the mailbox file.
     in_mailbox_file: bool,
     over: bool,
@@ -115,6 +119,7 @@ impl LiveSession {
     ) -> Self {
         let (wire, id) = (context.wire.clone(), view.id);
         let tracked = server.tasks.token();
+        let spans = SessionSpans::new(&server.log.tracer, &key.0, id);
         let user = User {
             app: key.0.clone(),
             account: key.1.clone(),
@@ -149,6 +154,7 @@ impl LiveSession {
             measures: Measures::default(),
             group: None,
             taps: Taps::default(),
+            spans,
             record: None,
             after: None,
             in_mailbox_file: false,
@@ -201,6 +207,7 @@ impl LiveSession {
             Message::EncoderChanged(socket, encoder, profile) => {
                 if let Some(handle) = self.sockets.get_mut(&socket) {
                     handle.encoder = encoder;
+                    self.spans.set_profile(&profile);
                     self.view.change(|client| client.profile = profile);
                     // Its login was counted with another profile.
                     self.group.as_deref().inspect(|group| group.forget_login());
@@ -308,6 +315,7 @@ impl LiveSession {
         let mut effects = effects_buffer::take();
         self.now = self.moment.unwrap_or_else(|| self.server.clock.now());
         self.taps.input(self.now, &input);
+        self.span_input(&input);
         if matches!(input, Input::OfflineLines(_)) {
             self.in_mailbox_file = self.server.has_in_mailbox_file(&self.key);
         }
@@ -333,6 +341,7 @@ impl LiveSession {
         }
         effects_buffer::put(effects);
         self.after = None;
+        self.settle_spans();
         // Replies to a recorded frame follow the whole frame, as in a replay.
         if self.moment.is_none() {
             self.take_later();
@@ -377,6 +386,7 @@ impl LiveSession {
 
     fn apply(&mut self, effect: Effect) {
         self.taps.effect(&effect);
+        self.span_effect(&effect);
         match effect {
             Effect::Rtm { request, call } => match self.over_channels(&call) {
                 // As RTM refuses a join above its own limits.
@@ -486,6 +496,7 @@ impl LiveSession {
         if !self.over {
             self.taps.cut(self.server.clock.now());
         }
+        self.spans.end();
         let unfinished = self.session.unfinished();
         if !self.over && !is_durable && unfinished > 0 {
             let what = "messages of a session that was cut off";

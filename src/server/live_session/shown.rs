@@ -9,6 +9,7 @@ impl LiveSession {
     /// Shows the client of a login. A resumed session keeps its channel, and its version if the login has none.
     pub(super) fn show(&mut self, login: ClientView) {
         self.view.set_connections(self.sockets.len());
+        self.spans.set_profile(&login.profile);
         self.view.change(|client| {
             let channel = client.channel.take();
             let version = login.version.clone().or_else(|| client.version.take());

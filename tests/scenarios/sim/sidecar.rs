@@ -45,7 +45,12 @@ impl Sidecar {
     ) -> Self {
         let metrics = Arc::new(Metrics::new());
         let webhooks = Webhooks::start(&config.webhook, clock, metrics.clone()).expect("no receivers");
-        let counters = (metrics, Arc::new(webhooks), Arc::new(Shortages::new(clock)));
+        let counters = (
+            metrics,
+            Arc::new(webhooks),
+            Arc::new(Shortages::new(clock)),
+            Arc::default(),
+        );
         let tasks = (TaskTracker::new(), CancellationToken::new());
         let server = Server::new(config, set, (rtm.clone(), None, None), clock, counters, tasks);
         let server = server.expect("the key of session lines");
