@@ -346,7 +346,26 @@ end
 
 -- Operations -------------------------------------------------------------------------------------------------------
 
+-- Each takes its first arguments as parameters. Lua passes about 8 000 values to a function at most, so lists are read by
+-- `arguments`.
 local ops = {}
+
+-- Places of the first and the last argument of the current operation in ARGV.
+local first_argument, last_argument
+
+-- Returns the arguments of the current operation from the given one on.
+local function arguments(from)
+  local list = {}
+  for i = first_argument + from - 1, last_argument do list[#list + 1] = ARGV[i] end
+  return list
+end
+
+-- Parameters of an operation, and keys or ids in one command.
+local MOST_PARAMETERS, CHUNK = 8, 1000
+
+local function remove_entries(key, ids, count)
+  for i = 1, count, CHUNK do call('XDEL', key, unpack(ids, i, math.min(i + CHUNK - 1, count))) end
+end
 
 function ops.login(user, number, moves)
   local login = stamp .. '-' .. number
@@ -383,10 +402,10 @@ function ops.taken(user, login, count)
   reply('ok')
 end
 
-function ops.logout(user, login, ...)
+function ops.logout(user, login)
   if not is_login(user, node, login) then return reply('ended') end
   reply('ok')
-  for _, id in ipairs({...}) do
+  for _, id in ipairs(arguments(3)) do
     local i = invitation(id)
     if i then withdraw(i) end
   end
@@ -400,8 +419,8 @@ function ops.drop(user)
 end
 
 -- Restores a login after a loss of Redis: attributes, channels.
-function ops.restore(user, login, attributes, ...)
-  local channels = {...}
+function ops.restore(user, login, attributes)
+  local channels = arguments(4)
   local at, other = login_of(user)
   if at and (at ~= node or other ~= login) then
     if tonumber(string.match(other, '^%d+')) > tonumber(string.match(login, '^%d+')) then return reply('kicked') end
@@ -420,9 +439,9 @@ function ops.restore(user, login, attributes, ...)
       remove_member(user, channel, node)
     end
   end
-  local counts = {}
-  for i, channel in ipairs(channels) do counts[i] = int(add_member(user, channel, true)) end
-  reply('ok', unpack(counts))
+  local counts = {'=', 'ok'}
+  for _, channel in ipairs(channels) do counts[#counts + 1] = int(add_member(user, channel, true)) end
+  items[#items + 1] = counts
 end
 
 function ops.peer(from, to, body)
@@ -493,21 +512,21 @@ function ops.members(channel)
   end
 end
 
-function ops.counts(...)
-  local counts = {}
-  for i, channel in ipairs({...}) do counts[i] = int(members(channel)) end
-  reply('ok', unpack(counts))
+function ops.counts()
+  local counts = {'=', 'ok'}
+  for _, channel in ipairs(arguments(1)) do counts[#counts + 1] = int(members(channel)) end
+  items[#items + 1] = counts
 end
 
-function ops.online(...)
+function ops.online()
   local found = {}
-  for i, at in ipairs(call('HMGET', U, ...)) do found[i] = at and '1' or '0' end
+  for i, user in ipairs(arguments(1)) do found[i] = call('HEXISTS', U, user) == 1 and '1' or '0' end
   reply('ok', table.concat(found))
 end
 
 -- The number of users to watch, those, and all whose presence is read.
-function ops.follow(count, ...)
-  local users = {...}
+function ops.follow(count)
+  local users = arguments(2)
   count = tonumber(count)
   local found = {}
   for i, user in ipairs(users) do
@@ -522,8 +541,8 @@ function ops.follow(count, ...)
   reply('ok', table.concat(found))
 end
 
-function ops.unfollow(...)
-  for _, user in ipairs({...}) do
+function ops.unfollow()
+  for _, user in ipairs(arguments(1)) do
     call('SREM', P .. ':f:' .. user, node)
     call('SREM', N .. ':f', user)
   end
@@ -547,9 +566,9 @@ local function channel_attributes(channel)
 end
 
 -- Attributes are four texts each: key, value, user, time.
-function ops.channel_write(mode, user, channel, notify, ...)
+function ops.channel_write(mode, user, channel, notify)
   local key = P .. ':a:' .. channel
-  local list, given = {}, {...}
+  local list, given = {}, arguments(5)
   if mode == 'update' or mode == 'delete' then list = channel_attributes(channel) end
   if mode == 'delete' then
     local left, deleted = {}, {}
@@ -665,8 +684,8 @@ function ops.deregister()
 end
 
 -- Renews the expiry of keys, by the ends of their names.
-function ops.renew(...)
-  for _, name in ipairs({...}) do renew(P .. name) end
+function ops.renew()
+  for _, name in ipairs(arguments(1)) do renew(P .. name) end
   reply('ok')
 end
 
@@ -683,8 +702,8 @@ end
 -- Saves changes of a record. `mode` is `all` if other fields are removed, `end` if an empty record is removed, else empty. The rest:
 -- the number of entries of the node's stream that the changes come from, those, the number of fields to remove, those, and fields
 -- with their values. Messages of a session that does not own the record go to the account's next login.
-function ops.save(account, owner, ttl, mode, entries, ...)
-  local key, words = P .. ':z:' .. account, {...}
+function ops.save(account, owner, ttl, mode, entries)
+  local key, words = P .. ':z:' .. account, arguments(6)
   local at = call('HGET', key, 'o')
   entries = tonumber(entries)
   if at and at ~= owner then
@@ -702,7 +721,7 @@ function ops.save(account, owner, ttl, mode, entries, ...)
     end
   end
   -- Entries before them may be unprocessed, so the end of the batch may not remove them.
-  if entries > 0 then call('XDEL', S .. node, unpack(words, 1, entries)) end
+  remove_entries(S .. node, words, entries)
   if at and at ~= owner then return reply('replaced') end
   if mode == 'all' then call('DEL', key) end
   local count = tonumber(words[entries + 1])
@@ -721,9 +740,9 @@ function ops.nothing() reply('ok') end
 
 local at = 8
 while ARGV[at] do
-  local count = tonumber(ARGV[at + 1])
-  ops[ARGV[at]](unpack(ARGV, at + 2, at + 1 + count))
-  at = at + 2 + count
+  first_argument, last_argument = at + 2, at + 1 + tonumber(ARGV[at + 1])
+  ops[ARGV[at]](unpack(ARGV, first_argument, math.min(last_argument, at + 1 + MOST_PARAMETERS)))
+  at = last_argument + 1
 end
 
 -- Last, because refused changes of a record forward their messages.

@@ -57,7 +57,7 @@ pub enum Answer {
     },
     /// Redis has no state of the node, or has lost the last changes.
     Lost {
-        /// The last batch that Redis knows.
+        /// The last batch in Redis.
         last: Option<u64>,
     },
     /// An earlier attempt of an executed batch.

@@ -117,9 +117,9 @@ pub struct NodeStatus {
 /// State of the node in Redis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum NodeState {
-    /// Redis does not know it.
+    /// Redis has no state of it.
     Unregistered,
-    /// Redis knows it.
+    /// Redis has its state.
     Registered,
 }
 

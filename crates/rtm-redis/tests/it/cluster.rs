@@ -153,7 +153,7 @@ impl Cluster {
     }
 
     fn exchange_at(&mut self, at: usize, out: &mut Outputs) -> bool {
-        let now = self.now;
+        let (now, key) = (self.now, self.stream(at));
         let Some(node) = self.nodes[at].as_mut() else {
             return false;
         };
@@ -175,7 +175,6 @@ impl Cluster {
             node.answered(now, answer, out);
             active |= node.same_request().is_none();
         }
-        let key = format!("{}:s:{}", self.prefix, self.names[at]);
         let from = format!("({}", node.seen());
         let read = redis::cmd("XRANGE")
             .arg(key)
@@ -196,6 +195,22 @@ impl Cluster {
             command.arg(argument);
         }
         command.query(&mut self.connection).expect("a reply")
+    }
+
+    /// Returns the name of one of the app's keys.
+    pub fn key(&self, name: &str) -> String {
+        format!("{}:{name}", self.prefix)
+    }
+
+    fn stream(&self, at: usize) -> String {
+        self.key(&format!("s:{}", self.names[at]))
+    }
+
+    /// Returns the number of entries in a node's stream.
+    pub fn entries(&mut self, at: usize) -> u64 {
+        let key = self.stream(at);
+        let length = redis::cmd("XLEN").arg(key).query(&mut self.connection);
+        length.expect("a stream")
     }
 
     /// Returns the keys of the app.

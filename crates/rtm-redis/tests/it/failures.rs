@@ -6,9 +6,10 @@ use rtm::upstream::UpstreamEvent;
 use rtm::{ChannelId, ConnectionState, Message, OnlineState, RtmCall, RtmEvent, RtmReply, UserId};
 use rtm_embedded::RtmServiceConfig;
 use rtm_redis::node::Outputs;
+use rtm_redis::records::{Changes, Owner, RecordEvent, Scope};
 
 use crate::cluster::Cluster;
-use crate::server::{RedisServer, is_installed};
+use crate::server::RedisServer;
 
 pub const BEAT: Duration = Duration::from_secs(1);
 
@@ -34,22 +35,41 @@ pub fn to(peer: &str, text: &str) -> RtmCall {
     }
 }
 
-/// A cluster, and the number of calls.
+/// A cluster on a Redis of its own, and the number of calls.
 pub struct Fixture {
     pub cluster: Cluster,
     requests: u64,
+    _server: RedisServer,
 }
 
 impl Fixture {
-    pub fn new(server: &RedisServer, nodes: usize) -> Self {
+    /// Starts nodes that keep messages to offline users; returns `None` if Redis is not installed.
+    pub fn start(nodes: usize) -> Option<Self> {
         let service = RtmServiceConfig {
             offline_messages: true,
             ..RtmServiceConfig::default()
         };
+        let server = RedisServer::start_if_installed()?;
         let connection = server.connect().expect("a connection");
-        Self {
+        Some(Self {
             cluster: Cluster::new(connection, "app", nodes, service, BEAT),
             requests: 0,
+            _server: server,
+        })
+    }
+
+    /// Logs users in: the node, the number of the client and the name of each.
+    pub fn users(&mut self, users: &[(usize, u64, &str)]) {
+        for &(at, client, name) in users {
+            self.user(at, client, name);
+        }
+    }
+
+    /// Lets clients join the room.
+    pub fn join(&mut self, places: &[(usize, u64)]) {
+        for &(at, client) in places {
+            let joined = self.call(at, client, RtmCall::Join { channel_id: room() });
+            assert_eq!(reply_of(&joined, client), Some(Ok(RtmReply::Void)), "{joined:?}");
         }
     }
 
@@ -107,17 +127,9 @@ pub fn texts(events: &[RtmEvent]) -> Vec<String> {
 
 #[test]
 fn users_of_a_failed_node_go_offline_within_ten_seconds_with_one_event() {
-    if !is_installed() {
-        return;
-    }
-    let server = RedisServer::start(&[]);
-    let mut fixture = Fixture::new(&server, 3);
-    fixture.user(0, 1, "alice");
-    fixture.user(1, 2, "bob");
-    fixture.user(2, 3, "carol");
-    for (at, client) in [(0, 1), (1, 2)] {
-        fixture.call(at, client, RtmCall::Join { channel_id: room() });
-    }
+    let Some(mut fixture) = Fixture::start(3) else { return };
+    fixture.users(&[(0, 1, "alice"), (1, 2, "bob"), (2, 3, "carol")]);
+    fixture.join(&[(0, 1), (1, 2)]);
     for (at, client) in [(0, 1), (2, 3)] {
         let peer_ids = vec![user("bob")];
         fixture.call(at, client, RtmCall::SubscribePeersOnlineStatus { peer_ids });
@@ -154,16 +166,9 @@ fn users_of_a_failed_node_go_offline_within_ten_seconds_with_one_event() {
 
 #[test]
 fn a_removed_node_that_continues_restores_its_logins() {
-    if !is_installed() {
-        return;
-    }
-    let server = RedisServer::start(&[]);
-    let mut fixture = Fixture::new(&server, 2);
-    fixture.user(0, 1, "alice");
-    fixture.user(1, 2, "bob");
-    for (at, client) in [(0, 1), (1, 2)] {
-        fixture.call(at, client, RtmCall::Join { channel_id: room() });
-    }
+    let Some(mut fixture) = Fixture::start(2) else { return };
+    fixture.users(&[(0, 1, "alice"), (1, 2, "bob")]);
+    fixture.join(&[(0, 1), (1, 2)]);
     let attributes = vec![("a".into(), "1".into())];
     fixture.call(1, 2, RtmCall::SetLocalUserAttributes { attributes });
     let peer_ids = vec![user("bob")];
@@ -197,16 +202,9 @@ fn a_removed_node_that_continues_restores_its_logins() {
 
 #[test]
 fn a_redis_without_data_is_filled_again() {
-    if !is_installed() {
-        return;
-    }
-    let server = RedisServer::start(&[]);
-    let mut fixture = Fixture::new(&server, 2);
-    fixture.user(0, 1, "alice");
-    fixture.user(1, 2, "bob");
-    for (at, client) in [(0, 1), (1, 2)] {
-        fixture.call(at, client, RtmCall::Join { channel_id: room() });
-    }
+    let Some(mut fixture) = Fixture::start(2) else { return };
+    fixture.users(&[(0, 1, "alice"), (1, 2, "bob")]);
+    fixture.join(&[(0, 1), (1, 2)]);
     fixture.cluster.command(&["FLUSHALL"]);
     let seen = fixture.pass(BEAT * 3);
     assert!(seen.iter().all(|(_, event)| !matches!(event, UpstreamEvent::Up(false))));
@@ -224,11 +222,7 @@ fn a_redis_without_data_is_filled_again() {
 
 #[test]
 fn a_newer_login_elsewhere_replaces_a_restored_one() {
-    if !is_installed() {
-        return;
-    }
-    let server = RedisServer::start(&[]);
-    let mut fixture = Fixture::new(&server, 2);
+    let Some(mut fixture) = Fixture::start(2) else { return };
     fixture.user(0, 1, "alice");
     let frozen = fixture.cluster.freeze(0);
     fixture.pass(Duration::from_secs(12));
@@ -250,13 +244,8 @@ fn a_newer_login_elsewhere_replaces_a_restored_one() {
 
 #[test]
 fn without_memory_calls_fail_and_logouts_work() {
-    if !is_installed() {
-        return;
-    }
-    let server = RedisServer::start(&[]);
-    let mut fixture = Fixture::new(&server, 2);
-    fixture.user(0, 1, "alice");
-    fixture.user(1, 2, "bob");
+    let Some(mut fixture) = Fixture::start(2) else { return };
+    fixture.users(&[(0, 1, "alice"), (1, 2, "bob")]);
     fixture.cluster.command(&["CONFIG", "SET", "maxmemory", "1"]);
     let sent = fixture.call(0, 1, to("bob", "hi"));
     assert!(matches!(reply_of(&sent, 1), Some(Err(_))), "{sent:?}");
@@ -271,17 +260,9 @@ fn without_memory_calls_fail_and_logouts_work() {
 
 #[test]
 fn a_repeated_answer_is_processed_once() {
-    if !is_installed() {
-        return;
-    }
-    let server = RedisServer::start(&[]);
-    let mut fixture = Fixture::new(&server, 2);
-    fixture.user(0, 1, "alice");
-    fixture.user(0, 2, "carol");
-    fixture.user(1, 3, "bob");
-    for (at, client) in [(0, 1), (0, 2), (1, 3)] {
-        fixture.call(at, client, RtmCall::Join { channel_id: room() });
-    }
+    let Some(mut fixture) = Fixture::start(2) else { return };
+    fixture.users(&[(0, 1, "alice"), (0, 2, "carol"), (1, 3, "bob")]);
+    fixture.join(&[(0, 1), (0, 2), (1, 3)]);
     let say = |text: &str| RtmCall::SendMessage {
         channel_id: room(),
         message: Message::Text(text.into()),
@@ -310,18 +291,11 @@ fn a_repeated_answer_is_processed_once() {
 
 #[test]
 fn a_durable_login_elsewhere_stays_in_its_channels_until_it_joins_again() {
-    if !is_installed() {
-        return;
-    }
-    let server = RedisServer::start(&[]);
-    let mut fixture = Fixture::new(&server, 3);
-    fixture.user(0, 1, "alice");
-    fixture.user(1, 2, "bob");
+    let Some(mut fixture) = Fixture::start(3) else { return };
+    fixture.users(&[(0, 1, "alice"), (1, 2, "bob")]);
     let attributes = vec![("a".into(), "1".into())];
     fixture.call(0, 1, RtmCall::SetLocalUserAttributes { attributes });
-    for (at, client) in [(0, 1), (1, 2)] {
-        fixture.call(at, client, RtmCall::Join { channel_id: room() });
-    }
+    fixture.join(&[(0, 1), (1, 2)]);
     for (at, client, joins_again) in [(2, 3, true), (1, 4, false)] {
         fixture.cluster.open(at, client);
         fixture.cluster.node(at).require_acknowledgement(client);
@@ -350,16 +324,11 @@ fn a_durable_login_elsewhere_stays_in_its_channels_until_it_joins_again() {
 
 #[test]
 fn a_node_continues_after_a_login_elsewhere_has_taken_an_unread_message() {
-    if !is_installed() {
-        return;
-    }
-    let server = RedisServer::start(&[]);
-    let mut fixture = Fixture::new(&server, 2);
+    let Some(mut fixture) = Fixture::start(2) else { return };
     fixture.cluster.open(0, 1);
     fixture.cluster.node(0).require_acknowledgement(1);
     fixture.call(0, 1, login("bob"));
-    fixture.user(0, 2, "carol");
-    fixture.user(1, 3, "alice");
+    fixture.users(&[(0, 2, "carol"), (1, 3, "alice")]);
     let (mut out, now) = (Vec::new(), fixture.cluster.now);
     fixture.cluster.call(1, 3, 901, to("bob", "moved"), &mut out);
     let sent = fixture.cluster.execute(1);
@@ -380,14 +349,55 @@ fn a_node_continues_after_a_login_elsewhere_has_taken_an_unread_message() {
 }
 
 #[test]
-fn all_unprocessed_messages_of_a_failed_node_are_stored() {
-    if !is_installed() {
-        return;
+fn a_save_may_have_more_values_than_lua_passes_to_a_function() {
+    const MESSAGES: u64 = 9000;
+    let Some(mut fixture) = Fixture::start(1) else { return };
+    fixture.users(&[(0, 1, "alice"), (0, 2, "carol")]);
+    fixture.cluster.open(0, 3);
+    fixture.cluster.node(0).require_acknowledgement(3);
+    fixture.call(0, 3, login("bob"));
+    let mut out = Vec::new();
+    for number in 0..MESSAGES {
+        // As fast as the rate permits, in batches.
+        fixture.cluster.call(0, 1, 1000 + number, to("bob", "hi"), &mut out);
+        if number % 30 == 29 {
+            fixture.cluster.exchange(&mut out);
+            fixture.pass(Duration::from_millis(500));
+        }
     }
-    let server = RedisServer::start(&[]);
-    let mut fixture = Fixture::new(&server, 2);
-    fixture.user(0, 1, "alice");
-    fixture.user(1, 2, "bob");
+    assert_eq!(fixture.cluster.entries(0), MESSAGES, "all wait for Bob's session");
+    let now = fixture.cluster.now;
+    let owner = Owner {
+        account: "bob".into(),
+        token: "1".into(),
+        ttl: Duration::from_secs(600),
+    };
+    fixture.cluster.node(0).take_record(now, 9, owner);
+    let lines = (0..MESSAGES).map(|number| (number.to_string().into_bytes(), b"line".to_vec()));
+    let changes = Changes {
+        scope: Scope::All,
+        set: lines.collect(),
+        ..Changes::default()
+    };
+    let processed = Some((3, MESSAGES as usize));
+    fixture.cluster.node(0).save_record(now, 9, changes, processed);
+    fixture.cluster.exchange(&mut out);
+    let events = fixture.cluster.node(0).take_record_events();
+    assert_eq!(events.last(), Some(&(9, RecordEvent::Saved)), "{events:?}");
+    assert_eq!(fixture.cluster.entries(0), 0);
+    let key = fixture.cluster.key("z:bob");
+    let fields = fixture.cluster.command(&["HLEN", &key]);
+    assert_eq!(
+        fields,
+        redis::Value::Int(MESSAGES as i64 + 1),
+        "all lines and the owner"
+    );
+}
+
+#[test]
+fn all_unprocessed_messages_of_a_failed_node_are_stored() {
+    let Some(mut fixture) = Fixture::start(2) else { return };
+    fixture.users(&[(0, 1, "alice"), (1, 2, "bob")]);
     fixture.cluster.kill(1);
     let mut expected: Vec<String> = (0..250).map(|number| number.to_string()).collect();
     for text in &expected {

@@ -6,7 +6,7 @@ use rtm::upstream::Upstream as _;
 use rtm::{Message, RtmCall, RtmEvent};
 use tokio::time::Instant;
 
-use crate::server::{RedisServer, is_installed};
+use crate::server::RedisServer;
 use crate::upstream::{Instance, Sidecar, to, user};
 
 /// Returns the CPU time of this process; `None` without such figures of the system.
@@ -26,14 +26,13 @@ fn memory(server: &RedisServer) -> u64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn figures_of_many_users() {
-    if !is_installed() {
-        return;
-    }
     let users: usize = std::env::var("SIGBRIDGE_USERS")
         .ok()
         .and_then(|n| n.parse().ok())
         .unwrap_or(500);
-    let server = RedisServer::start(&[]);
+    let Some(server) = RedisServer::start_if_installed() else {
+        return;
+    };
     let sidecars = [Sidecar::start(&server.url()).await, Sidecar::start(&server.url()).await];
     let mut first = Instance::login(&sidecars[0], "first").await;
     let mut others = Vec::new();

@@ -13,7 +13,7 @@ use rtm::{ChannelId, InvitationId, Message, RtmCall, RtmError, RtmEvent, RtmRepl
 use rtm_embedded::{ClientId, Output, RtmService, RtmServiceConfig};
 
 use crate::cluster::Cluster;
-use crate::server::{RedisServer, is_installed};
+use crate::server::RedisServer;
 
 const NODES: usize = 3;
 const CLIENTS: u64 = 6;
@@ -293,10 +293,9 @@ fn sorted(reply: RtmReply) -> RtmReply {
 
 #[test]
 fn nodes_match_the_embedded_service() {
-    if !is_installed() {
+    let Some(server) = RedisServer::start_if_installed() else {
         return;
-    }
-    let server = RedisServer::start(&[]);
+    };
     let cases = std::env::var("SIGBRIDGE_MODEL_CASES")
         .ok()
         .and_then(|cases| cases.parse().ok())

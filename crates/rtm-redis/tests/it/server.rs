@@ -40,6 +40,11 @@ pub fn is_installed() -> bool {
 }
 
 impl RedisServer {
+    /// Starts a server, if it is installed.
+    pub fn start_if_installed() -> Option<Self> {
+        is_installed().then(|| Self::start(&[]))
+    }
+
     /// Starts a server with additional arguments.
     pub fn start(args: &[&str]) -> Self {
         let mut random = [0; 8];

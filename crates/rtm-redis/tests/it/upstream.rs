@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::server::{RedisServer, is_installed};
+use crate::server::RedisServer;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -217,10 +217,9 @@ pub fn to(peer: &str, text: impl Into<String>) -> RtmCall {
 
 #[tokio::test]
 async fn users_of_two_sidecars_exchange_messages() {
-    if !is_installed() {
+    let Some(server) = RedisServer::start_if_installed() else {
         return;
-    }
-    let server = RedisServer::start(&[]);
+    };
     let (one, two) = (Sidecar::start(&server.url()).await, Sidecar::start(&server.url()).await);
     let mut alice = Instance::login(&one, "alice").await;
     let mut bob = Instance::login(&two, "bob").await;
@@ -266,11 +265,10 @@ async fn users_of_two_sidecars_exchange_messages() {
 /// Prints figures of peer messages. Only the number of commands is bounded.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn peer_messages_across_two_sidecars() {
-    if !is_installed() {
-        return;
-    }
     const MESSAGES: u64 = 4000;
-    let server = RedisServer::start(&[]);
+    let Some(server) = RedisServer::start_if_installed() else {
+        return;
+    };
     let (one, two) = (Sidecar::start(&server.url()).await, Sidecar::start(&server.url()).await);
     let mut alice = Instance::login(&one, "alice").await;
     let bob = Instance::login(&two, "bob").await;

@@ -7,7 +7,6 @@ use std::time::Duration;
 use rtm::{InvitationId, OnlineState, RtmCall, RtmEvent, RtmReply};
 
 use crate::failures::{BEAT, Fixture, events_of, login, reply_of, room, texts, to, user};
-use crate::server::{RedisServer, is_installed};
 
 /// Changes of the script that the schema permits (docs/spec/redis.md, section 7).
 const LATER: [(&str, &str); 6] = [
@@ -44,11 +43,7 @@ fn is(event: impl Fn(&RtmEvent) -> bool) -> impl Fn(&[RtmEvent]) -> bool {
 
 #[test]
 fn nodes_of_two_versions_exchange_everything() {
-    if !is_installed() {
-        return;
-    }
-    let server = RedisServer::start(&[]);
-    let mut fixture = Fixture::new(&server, 1);
+    let Some(mut fixture) = Fixture::start(1) else { return };
     let later = fixture.cluster.add_version(BEAT, &LATER);
     let places = [(0, 1, "alice"), (later, 2, "bob")];
     for (at, client, name) in places {
@@ -128,11 +123,7 @@ fn nodes_of_two_versions_exchange_everything() {
 
 #[test]
 fn a_later_schema_waits_for_earlier_nodes_and_then_refuses_them() {
-    if !is_installed() {
-        return;
-    }
-    let server = RedisServer::start(&[]);
-    let mut fixture = Fixture::new(&server, 2);
+    let Some(mut fixture) = Fixture::start(2) else { return };
     fixture.user(0, 1, "alice");
     fixture.user(1, 2, "carol");
     let later = fixture.cluster.add_version(BEAT, &LATER_SCHEMA);
