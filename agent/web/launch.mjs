@@ -40,6 +40,6 @@ async function main() {
     process.exit(code);
   };
   for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => stop(signal, 0));
-  process.on('SIGHUP', () => log('INFO', 'SIGHUP: there is nothing to read again'));
+  process.on('SIGHUP', () => log('INFO', 'SIGHUP ignored: no file is read again'));
   await keeper.run(`${site.origin}/`);
 }

@@ -8,7 +8,7 @@ import { log } from './log.mjs';
 import { Pipe } from './pipe.mjs';
 
 const PROGRAMS = ['chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome'];
-/** Milliseconds for a browser that was asked to end. */
+/** Milliseconds for a browser to end after `Browser.close`. */
 const GRACE = 3000;
 
 const ARGUMENTS = [
@@ -25,7 +25,7 @@ const ARGUMENTS = [
   '--disable-gpu',
   '--mute-audio',
   '--password-store=basic',
-  // A page that nobody sees must keep its timers: logins, heartbeats and invitations hang on them.
+  // An invisible page must keep its timers: logins, heartbeats and invitations depend on them.
   '--disable-background-timer-throttling',
   '--disable-backgrounding-occluded-windows',
   '--disable-renderer-backgrounding',
@@ -46,7 +46,7 @@ export function findChromium(wanted) {
     }
   });
   if (found) return found;
-  const error = new Error(`there is no ${names.join(' and no ')}`);
+  const error = new Error(`not installed: ${names.join(', ')}`);
   error.hint = 'apt install chromium-headless-shell, or give the browser with --chromium';
   throw error;
 }
@@ -61,9 +61,9 @@ export class Chromium {
    * @param {object} options
    * @param {string} options.program
    * @param {string[]} options.args
-   * @param {(method: string, params: object, sessionId?: string) => void} options.heard its events
+   * @param {(method: string, params: object, sessionId?: string) => void} options.onEvent its events
    */
-  constructor({ program, args, heard }) {
+  constructor({ program, args, onEvent }) {
     this.#profile = mkdtempSync(path.join(os.tmpdir(), 'sigbridge-agent-'));
     const isRoot = process.getuid?.() === 0;
     if (isRoot) log('WARN', "Chromium's sandbox does not start for root: run the agent as another user");
@@ -85,7 +85,7 @@ export class Chromium {
       return how;
     });
     const [, , , out, from] = this.#process.stdio;
-    this.pipe = new Pipe(out, from, heard);
+    this.pipe = new Pipe(out, from, onEvent);
   }
 
   get pid() {
@@ -97,9 +97,9 @@ export class Chromium {
     return this.#exited;
   }
 
-  /** Ends it; resolves when it is gone. */
+  /** Ends it; resolves at its exit. */
   async end() {
-    this.pipe.ask('Browser.close').catch(() => {});
+    this.pipe.call('Browser.close').catch(() => {});
     const timer = setTimeout(() => this.#kill(), GRACE);
     await this.#exited;
     clearTimeout(timer);

@@ -1,4 +1,4 @@
-// Keeps a Chromium with the agent's page running: starts it, asks how it is, starts it again.
+// Keeps a Chromium with the agent's page running: starts it, polls its status, starts it again.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Chromium } from './chromium.mjs';
@@ -10,7 +10,7 @@ const DELAYS = [500, 1000, 2000, 5000, 10_000, 30_000];
 /** Milliseconds after which a start has been a good one. */
 const GOOD = 60_000;
 /** Milliseconds between questions. */
-const ASKING = 5000;
+const STATUS_TIMEOUT = 5000;
 /** Pages that one Chromium is given, one after another, before another Chromium is. */
 const PAGES = 3;
 
@@ -34,8 +34,8 @@ export class Keeper {
     const { state, starts, pages, error, page, browser, answered } = this.#status;
     const sdk = { installed: this.#sdk.version, loaded: page?.version ?? null };
     const chromium = { program: this.#program, version: browser ?? null, pid: this.#chromium?.pid ?? null, starts };
-    const asked = answered === undefined ? null : Math.round(performance.now() - answered);
-    return { state, error: error ?? null, sdk, chromium, pages, bridge: this.#options.bridge, page, answeredMsAgo: asked };
+    const answeredMsAgo = answered === undefined ? null : Math.round(performance.now() - answered);
+    return { state, error: error ?? null, sdk, chromium, pages, bridge: this.#options.bridge, page, answeredMsAgo };
   }
 
   /** Runs until `stop`. */
@@ -63,8 +63,8 @@ export class Keeper {
   /** One Chromium, from its start to its end; resolves to why it ended. */
   async #once(url) {
     Object.assign(this.#status, { state: 'starting', starts: this.#status.starts + 1 });
-    const heard = (...event) => this.#page?.heard(...event);
-    const chromium = new Chromium({ program: this.#program, args: this.#options.chromiumArgs, heard });
+    const onEvent = (...event) => this.#page?.onEvent(...event);
+    const chromium = new Chromium({ program: this.#program, args: this.#options.chromiumArgs, onEvent });
     this.#chromium = chromium;
     const exited = chromium.exited.then((how) => `Chromium has ended: ${how}`);
     const why = await Promise.race([exited, this.#pages(chromium, url)]);
@@ -77,7 +77,7 @@ export class Keeper {
   /** Pages, one after another, until they are too many; resolves to why the last one ended. */
   async #pages(chromium, url) {
     try {
-      const { product } = await chromium.pipe.ask('Browser.getVersion');
+      const { product } = await chromium.pipe.call('Browser.getVersion');
       this.#status.browser = product;
       for (let count = 1; ; count += 1) {
         const why = await this.#watch(chromium, url);
@@ -106,14 +106,14 @@ export class Keeper {
     this.#status.error = undefined;
     const failed = page.failed.then((text) => ({ text, hangs: false }));
     for (;;) {
-      const asked = page.status().then(
+      const reported = page.status().then(
         (status) => {
           this.#status.page = status;
           this.#status.answered = performance.now();
         },
         (error) => ({ text: `the page does not answer: ${error.message}`, hangs: true }),
       );
-      const why = (await Promise.race([failed, asked])) ?? (await Promise.race([failed, sleep(ASKING)]));
+      const why = (await Promise.race([failed, reported])) ?? (await Promise.race([failed, sleep(STATUS_TIMEOUT)]));
       if (why) return why;
     }
   }

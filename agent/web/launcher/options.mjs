@@ -1,4 +1,4 @@
-// What the launcher is told.
+// Options of the launcher.
 
 import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
@@ -18,13 +18,13 @@ export const USAGE = `usage: node launch.mjs [--bridge URL] [--secret-file FILE]
   --cloud-proxy         reach RTM by the vendor's cloud proxy
   --sdk-log             log the SDK's warnings, which may name users
 
-exit code: 0 told to stop, 1 could not start, 64 wrong usage`;
+exit code: 0 stopped by a signal, 1 could not start, 64 wrong usage`;
 
 const AREAS = ['GLOBAL', 'INDIA', 'JAPAN', 'ASIA', 'EUROPE', 'CHINA', 'NORTH_AMERICA'];
 
 /** Wrong usage. */
 export class Wrong extends Error {
-  constructor(message, hint = 'node launch.mjs --help says what there is') {
+  constructor(message, hint = 'node launch.mjs --help lists the options') {
     super(message);
     this.hint = hint;
   }
@@ -99,6 +99,6 @@ function port(text) {
 
 function areas(names) {
   const unknown = names?.find((name) => !AREAS.includes(name));
-  if (unknown) throw new Wrong(`--area ${unknown} is none of ${AREAS.join(', ')}`);
+  if (unknown) throw new Wrong(`--area ${unknown} is unknown; areas: ${AREAS.join(', ')}`);
   return names;
 }

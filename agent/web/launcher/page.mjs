@@ -1,4 +1,4 @@
-// The agent's page in a Chromium: loaded, started, asked how it is.
+// The agent's page in a Chromium: load, start, status.
 
 import { log } from './log.mjs';
 
@@ -8,7 +8,7 @@ export class AgentPage {
   #targetId;
   #loaded;
   #failed;
-  /** Resolves to why, when the page is gone. */
+  /** Resolves to the reason of the end of the page. */
   failed = new Promise((resolve) => {
     this.#failed = resolve;
   });
@@ -24,18 +24,18 @@ export class AgentPage {
    * @param {object} config what `startAgent` takes: the secret goes by this pipe, and is on no command line and in no URL
    */
   async load(url, config) {
-    const { targetId } = await this.#pipe.ask('Target.createTarget', { url: 'about:blank' });
-    const { sessionId } = await this.#pipe.ask('Target.attachToTarget', { targetId, flatten: true });
+    const { targetId } = await this.#pipe.call('Target.createTarget', { url: 'about:blank' });
+    const { sessionId } = await this.#pipe.call('Target.attachToTarget', { targetId, flatten: true });
     this.#sessionId = sessionId;
     this.#targetId = targetId;
-    await this.#ask('Page.enable');
-    await this.#ask('Runtime.enable');
-    await this.#ask('Inspector.enable');
-    await this.#ask('Runtime.addBinding', { name: 'agentLog' });
+    await this.#call('Page.enable');
+    await this.#call('Runtime.enable');
+    await this.#call('Inspector.enable');
+    await this.#call('Runtime.addBinding', { name: 'agentLog' });
     const loaded = new Promise((resolve) => {
       this.#loaded = resolve;
     });
-    const { errorText } = await this.#ask('Page.navigate', { url });
+    const { errorText } = await this.#call('Page.navigate', { url });
     if (errorText) throw new Error(`the page does not load: ${errorText}`);
     await Promise.race([loaded, this.failed.then((why) => Promise.reject(new Error(why)))]);
     const version = await this.#evaluate('window.AgoraRTM?.VERSION ?? ""');
@@ -50,34 +50,34 @@ export class AgentPage {
     return JSON.parse(await this.#evaluate('agentStatus()'));
   }
 
-  /** Closes its link, so that the bridge hears of the end at once. */
+  /** Closes its link, so that the bridge detects the end at once. */
   async stop() {
     await this.#evaluate('stopAgent()');
   }
 
   /** Makes room for another one. */
   async close() {
-    await this.#pipe.ask('Target.closeTarget', { targetId: this.#targetId });
+    await this.#pipe.call('Target.closeTarget', { targetId: this.#targetId });
   }
 
   /** Takes an event of Chromium. */
-  heard(method, params, sessionId) {
-    if (method === 'Target.detachedFromTarget' && params.sessionId === this.#sessionId) this.#failed('the page is gone');
+  onEvent(method, params, sessionId) {
+    if (method === 'Target.detachedFromTarget' && params.sessionId === this.#sessionId) this.#failed('the page has ended');
     if (sessionId !== this.#sessionId) return;
     if (method === 'Page.loadEventFired') this.#loaded?.();
     if (method === 'Runtime.bindingCalled') log('INFO', params.payload);
     if (method === 'Runtime.exceptionThrown') log('ERROR', `in the page: ${describe(params.exceptionDetails)}`);
     if (method === 'Runtime.consoleAPICalled') log('INFO', `console: ${params.args.map(show).join(' ')}`);
     if (method === 'Inspector.targetCrashed') this.#failed('the page has crashed');
-    if (method === 'Inspector.detached') this.#failed('the page is gone');
+    if (method === 'Inspector.detached') this.#failed('the page has ended');
   }
 
-  #ask(method, params) {
-    return this.#pipe.ask(method, params, this.#sessionId);
+  #call(method, params) {
+    return this.#pipe.call(method, params, this.#sessionId);
   }
 
   async #evaluate(expression) {
-    const { result, exceptionDetails } = await this.#ask('Runtime.evaluate', { expression, returnByValue: true });
+    const { result, exceptionDetails } = await this.#call('Runtime.evaluate', { expression, returnByValue: true });
     if (exceptionDetails) throw new Error(describe(exceptionDetails));
     return result.value;
   }

@@ -7,9 +7,9 @@ export class Pipe {
   #out;
   #listener;
   #next = 1;
-  #asked = new Map();
+  #calls = new Map();
   #rest = [];
-  /** Whether nobody will answer any more. */
+  /** True after the end of Chromium: no answer will arrive. */
   isClosed = false;
 
   /**
@@ -21,34 +21,34 @@ export class Pipe {
     this.#out = out;
     this.#listener = listener;
     from.on('data', (chunk) => this.#read(chunk));
-    // A browser that is gone is noticed by its exit.
+    // The exit of the browser is noticed elsewhere.
     from.on('error', () => {});
     out.on('error', () => {});
   }
 
-  /** Asks for something; rejects with what Chromium says, or when it says nothing. */
-  ask(method, params = {}, sessionId = undefined) {
-    if (this.isClosed) return Promise.reject(new Error(`${method}: Chromium is gone`));
+  /** Calls a method; rejects with Chromium's error, or after a timeout. */
+  call(method, params = {}, sessionId = undefined) {
+    if (this.isClosed) return Promise.reject(new Error(`${method}: Chromium has ended`));
     const id = this.#next;
     this.#next += 1;
     this.#out.write(`${JSON.stringify({ id, method, params, sessionId })}\0`);
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
-        this.#asked.delete(id);
+        this.#calls.delete(id);
         reject(new Error(`${method}: no answer in ${PATIENCE / 1000} s`));
       }, PATIENCE);
-      this.#asked.set(id, { method, resolve, reject, timer });
+      this.#calls.set(id, { method, resolve, reject, timer });
     });
   }
 
   /** Nobody will answer any more. */
   close() {
     this.isClosed = true;
-    for (const { method, reject, timer } of this.#asked.values()) {
+    for (const { method, reject, timer } of this.#calls.values()) {
       clearTimeout(timer);
-      reject(new Error(`${method}: Chromium is gone`));
+      reject(new Error(`${method}: Chromium has ended`));
     }
-    this.#asked.clear();
+    this.#calls.clear();
   }
 
   #read(chunk) {
@@ -64,10 +64,10 @@ export class Pipe {
 
   #take({ id, method, params, result, error, sessionId }) {
     if (id === undefined) return this.#listener(method, params, sessionId);
-    const asked = this.#asked.get(id);
-    if (!asked) return undefined;
-    this.#asked.delete(id);
-    clearTimeout(asked.timer);
-    return error ? asked.reject(new Error(`${asked.method}: ${error.message}`)) : asked.resolve(result);
+    const call = this.#calls.get(id);
+    if (!call) return undefined;
+    this.#calls.delete(id);
+    clearTimeout(call.timer);
+    return error ? call.reject(new Error(`${call.method}: ${error.message}`)) : call.resolve(result);
   }
 }

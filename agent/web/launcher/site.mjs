@@ -28,7 +28,7 @@ export async function startSite({ port, sdk, status }) {
   }
   files.set('/', files.get('/index.html'));
   const server = http.createServer((request, response) => {
-    // Another name that leads here is a page of somebody else.
+    // A page with another host name that resolves to this address is foreign.
     if (request.headers.host !== `127.0.0.1:${server.address().port}`) return response.writeHead(421).end();
     if (request.method !== 'GET') return response.writeHead(405, { allow: 'GET' }).end();
     if (request.url === '/status') {

@@ -12,7 +12,7 @@ export class Channels {
     this.#emit = emit;
   }
 
-  /** The channel that is joined; else a new object, which knows what to say to that. */
+  /** The channel that is joined; else a new object, whose SDK refuses the call. */
   get(channelId) {
     return this.#joined.get(channelId) ?? this.#create(channelId);
   }

@@ -115,7 +115,7 @@ export class LinkError extends Error {
   }
 }
 
-/** An error that RTM has no part in, in RTM's words: what the SDK would say if it were asked. */
+/** An error of this agent in RTM's terms, as the SDK would return it. */
 export function rtmError(operation, code) {
   return Object.assign(new Error(), { operation, code });
 }

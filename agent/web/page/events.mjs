@@ -2,7 +2,7 @@
 
 import { fromSdkMessage, wellFormed } from './values.mjs';
 
-/** Of a client. Each makes parameters of the arguments; nothing, if the event is none for the link. */
+/** Events of a client. Each converts arguments to parameters; undefined for an event that the link does not have. */
 export const OF_CLIENT = {
   ConnectionStateChanged: (state, reason) => ({ state, reason }),
   MessageFromPeer: (message, peerId, { serverReceivedTs, isOfflineMessage } = {}) =>

@@ -37,7 +37,7 @@ export class Host {
   #agent;
   #bridge;
   #window = 1;
-  /** Grows with each driver: an answer is for the one that asked. */
+  /** Number of the driver: an answer is for the driver that called. */
   #driver = 0;
   #outbox = new Outbox();
   #inbox;
@@ -52,7 +52,7 @@ export class Host {
    * @param {string} options.url the bridge's
    * @param {string} options.secret
    * @param {Function} options.dial makes a WebSocket
-   * @param {() => string} options.random makes a name that nobody else has
+   * @param {() => string} options.random creates a unique name
    * @param {string[]} [options.areas] where RTM's servers may be; anywhere without it
    * @param {boolean} [options.cloudProxy] whether to reach them by the vendor's proxy
    * @param {boolean} [options.sdkLog] whether the SDK may write its warnings to the console: they may name users
@@ -153,13 +153,13 @@ export class Host {
     this.#inbox.restart();
     const left = this.#outbox.restart();
     const messages = left.filter(({ method }) => method === 'MessageFromPeer').map(({ params }) => params);
-    // Nobody has acted on a number that was told to somebody who is gone.
+    // The new driver has processed no number of the previous one.
     const dropped = left.filter(({ method }) => method === 'agent.dropped');
     for (const { params } of dropped) this.#outbox.lose(params.events);
     this.#sessions.keep(messages);
   }
 
-  /** Whoever has not come back after a while is taken for dead: no user is online for nobody. */
+  /** Logs users out whose driver has not reconnected in time. */
   #linkLost() {
     if (!this.#bridge) return;
     this.#forgetting ??= this.#clock.after(KEPT, () => {
@@ -185,7 +185,7 @@ export class Host {
     this.#pump();
   }
 
-  /** Begins what was asked while what was said is heard, and says what may be said. */
+  /** Starts received calls within the window, and sends queued objects. */
   #pump() {
     while (!this.#outbox.isFull) {
       const object = this.#inbox.next();

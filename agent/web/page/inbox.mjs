@@ -1,4 +1,4 @@
-// What the other side has said: in order, once each, acknowledged when it was processed.
+// Objects of the other side: in order, once each, acknowledged when they are processed.
 
 /** Objects after which an acknowledgement goes out. */
 const OBJECTS = 32;
@@ -16,7 +16,7 @@ export class Inbox {
 
   /**
    * @param {object} clock
-   * @param {(seq: number) => void} acknowledge sends one, if there is a link
+   * @param {(seq: number) => void} acknowledge sends one over a connected link
    */
   constructor(clock, acknowledge) {
     this.#clock = clock;

@@ -30,7 +30,7 @@ export class Instance {
    * @param {string} options.appId
    * @param {() => object} options.create makes a client of the SDK; throws what the SDK throws
    * @param {(name: string, params: object) => void} options.sink gets the events
-   * @param {(events: number) => void} options.lost counts events that nobody will get
+   * @param {(events: number) => void} options.lost counts lost events
    */
   constructor({ sessionId, appId, create, sink, lost }) {
     this.sessionId = sessionId;
@@ -93,7 +93,7 @@ export class Instance {
     if (this.#state.state !== 'CONNECTED') this.#sink('ConnectionStateChanged', this.#state);
   }
 
-  /** Logs out and says nothing any more. */
+  /** Logs out and emits no more events. */
   end() {
     this.#lost(this.#waiting?.length ?? 0);
     this.#waiting = undefined;
@@ -106,13 +106,13 @@ export class Instance {
 
   #begin() {
     this.client = this.#create();
-    const emit = (name, params) => this.#hear(name, params);
+    const emit = (name, params) => this.#receive(name, params);
     this.channels = new Channels(this.client, emit);
     this.invitations = new Invitations(this.client, emit);
     listen(this.client, OF_CLIENT, emit);
   }
 
-  #hear(name, params) {
+  #receive(name, params) {
     if (name === 'ConnectionStateChanged') this.#state = params;
     if (!this.#waiting) this.#sink(name, params);
     else if (name === 'MessageFromPeer') {

@@ -4,7 +4,7 @@ import { rtmError } from './errors.mjs';
 import { listen, OF_LOCAL_INVITATION, OF_REMOTE_INVITATION } from './events.mjs';
 import { wellFormed } from './values.mjs';
 
-/** Ended invitations that are remembered, so that the SDK itself can say that they have ended. */
+/** Ended invitations that are remembered, so that the SDK itself can refuse calls on them. */
 const ENDED = 256;
 /** Incoming invitations are numbered from here on, out of the way of the driver's numbers. */
 const FIRST_INCOMING = 2 ** 32;
@@ -55,14 +55,14 @@ export class Invitations {
     this.#calling(() => object[how]());
   }
 
-  /** Tells what the SDK said while it was called: it must not come before the answer to the call. */
+  /** Emits the events that the SDK raised during a call: they must follow the answer to the call. */
   release() {
     const held = this.#held ?? [];
     this.#held = undefined;
     for (const event of held) this.#emit(...event);
   }
 
-  /** Forgets all; nobody hears of them any more. */
+  /** Forgets all; their events are ignored. */
   clear() {
     for (const object of [...this.#local.values(), ...this.#remote.values()]) object.removeAllListeners();
     this.#local.clear();
@@ -81,7 +81,7 @@ export class Invitations {
     this.#local.set(invitation, object);
     listen(object, OF_LOCAL_INVITATION, (name, params) => {
       const { channelId, content, response } = object;
-      this.#tell(name, { invitation, calleeId, ...fields(channelId, content, response) }, params);
+      this.#emitEvent(name, { invitation, calleeId, ...fields(channelId, content, response) }, params);
       if (name !== 'LocalInvitationReceivedByPeer') this.#end(this.#local, invitation);
     });
     return object;
@@ -94,13 +94,13 @@ export class Invitations {
     const { callerId, channelId, content } = object;
     const shown = () => ({ invitation, callerId, ...fields(channelId, content, object.response) });
     listen(object, OF_REMOTE_INVITATION, (name, params) => {
-      this.#tell(name, shown(), params);
+      this.#emitEvent(name, shown(), params);
       this.#end(this.#remote, invitation);
     });
     this.#emit('RemoteInvitationReceived', { invitation: shown() });
   }
 
-  #tell(name, invitation, params) {
+  #emitEvent(name, invitation, params) {
     const event = [name, { invitation, ...params }];
     if (this.#held) this.#held.push(event);
     else this.#emit(...event);

@@ -1,4 +1,4 @@
-// Instances whose driver is gone: they stay logged in for a while, so that another one can take them over.
+// Instances whose driver is lost: they stay logged in for a time, so that another driver can adopt them.
 
 /** Milliseconds for which they are kept. */
 export const KEPT = 60_000;
@@ -13,7 +13,7 @@ export class Kept {
 
   /**
    * @param {object} clock
-   * @param {(events: number) => void} lost counts messages that nobody will get
+   * @param {(events: number) => void} lost counts lost messages
    */
   constructor(clock, lost) {
     this.#clock = clock;

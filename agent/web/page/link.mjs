@@ -1,4 +1,4 @@
-// The WebSocket to the bridge: dialled, greeted, watched, dialled again. What objects mean is not its business.
+// The WebSocket to the bridge: connect, hello, heartbeat, reconnect. It does not interpret objects.
 
 /** The subprotocol, and in front of the secret: a page cannot set a header. */
 const PROTOCOL = 'sigbridge.agent.1';
@@ -20,7 +20,7 @@ export class Link {
   #tries = 0;
   #callOff;
   #beat;
-  #heard = 0;
+  #receivedAt = 0;
   #openSince;
   #ended = false;
   /** For people: what goes on, and why the last link was lost. */
@@ -81,8 +81,8 @@ export class Link {
     }
     this.#socket = socket;
     socket.onopen = () => this.#greet();
-    socket.onmessage = ({ data }) => this.#hear(data);
-    // A page is not told why: refused, no such address, 401 and 403 all look like this.
+    socket.onmessage = ({ data }) => this.#receive(data);
+    // A page gets no reason: a refusal, an unknown address, 401 and 403 all have this form.
     socket.onclose = ({ code, reason }) => {
       const refused = 'no connection: is the bridge running, is the secret its own, does it list the origin of this page?';
       this.#lose(this.status.state === 'dialling' ? refused : `closed by the bridge (${code}${reason ? ` ${reason}` : ''})`);
@@ -95,8 +95,8 @@ export class Link {
     this.#socket.send(JSON.stringify(hello));
   }
 
-  #hear(data) {
-    this.#heard = this.#options.clock.now();
+  #receive(data) {
+    this.#receivedAt = this.#options.clock.now();
     try {
       const object = read(data);
       if (this.isOpen) this.#options.received(object);
@@ -128,7 +128,7 @@ export class Link {
   /** Says something at each heartbeat, and notices when the other side does not. */
   #watch(heartbeat) {
     this.#beat = this.#options.clock.after(heartbeat, () => {
-      if (this.#options.clock.now() - this.#heard >= SILENCE * heartbeat) {
+      if (this.#options.clock.now() - this.#receivedAt >= SILENCE * heartbeat) {
         this.#lose('the bridge is silent', CLOSED.silent);
         return;
       }
@@ -151,7 +151,7 @@ export class Link {
     lost();
   }
 
-  /** Forgets the socket at once: a dead one may take minutes to say that it is closed. */
+  /** Forgets the socket at once: the close event of a broken one may take minutes. */
   #drop(code) {
     this.#callOff?.();
     this.#beat?.();

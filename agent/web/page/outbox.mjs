@@ -1,6 +1,6 @@
-// What this side has to say: numbered, sent within the window, kept until the other side has acknowledged it.
+// Objects of this side: numbered, sent within the window, kept until the other side has acknowledged them.
 
-/** Objects that may wait while nobody acknowledges any: events beyond it are lost, and counted. */
+/** Most unacknowledged objects: further events are lost, and counted. */
 export const LIMIT = 20_000;
 /** The same in UTF-16 units of their text. */
 export const LIMIT_TEXT = 64 * 1024 * 1024;
@@ -15,7 +15,7 @@ export class Outbox {
   #window = 1;
   #dropped = 0;
 
-  /** Events that found no room, since somebody was last told. */
+  /** Lost events since the last report. */
   get dropped() {
     return this.#dropped;
   }
@@ -25,7 +25,7 @@ export class Outbox {
     return this.#entries.length;
   }
 
-  /** Whether something waits for acknowledgements: then nothing new is begun. */
+  /** True if objects wait for acknowledgements: then no call is started. */
   get isFull() {
     return this.#entries.length >= this.#window;
   }
@@ -40,7 +40,7 @@ export class Outbox {
     this.#push({ id, error: { code: -32603, message: 'the answer is larger than a frame may be' } });
   }
 
-  /** Takes an event, if there is room. */
+  /** Queues an event, unless the queue is full. */
   pushEvent(method, params) {
     if (this.#entries.length >= LIMIT || this.#length >= LIMIT_TEXT) {
       this.#dropped += 1;
@@ -84,7 +84,7 @@ export class Outbox {
     return known;
   }
 
-  /** For another driver: begins at 1. Returns the objects that nobody has acknowledged. */
+  /** For another driver: begins at 1. Returns the unacknowledged objects. */
   restart() {
     const left = this.#entries.map((entry) => JSON.parse(entry.text));
     this.#entries = [];

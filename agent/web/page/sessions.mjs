@@ -17,14 +17,14 @@ export class Sessions {
    * @param {object} options.clock
    * @param {(appId: string) => object} options.create makes a client of the SDK
    * @param {(name: string, params: object) => void} options.emit an event for the driver
-   * @param {(events: number) => void} options.lost counts events that nobody will get
+   * @param {(events: number) => void} options.lost counts lost events
    */
   constructor(options) {
     this.#options = options;
     this.#kept = new Kept(options.clock, options.lost);
   }
 
-  /** For the hello: those that somebody has logged in, or tried to. A session of the driver that is served hides one of the same name that is kept. */
+  /** For the hello: sessions with a login or an attempt. A session of the current driver hides a kept one of the same name. */
   get list() {
     const all = [...this.#kept.instances, ...this.#instances.values()].filter(({ userId }) => userId !== undefined);
     const byId = new Map(all.map(({ sessionId, appId, userId }) => [sessionId, { sessionId, appId, userId }]));
@@ -42,12 +42,12 @@ export class Sessions {
 
   get(sessionId) {
     const instance = this.#instances.get(sessionId);
-    if (!instance) throw new LinkError(NO_SESSION, 'there is no such session');
+    if (!instance) throw new LinkError(NO_SESSION, 'unknown sessionId');
     return instance;
   }
 
   create({ sessionId, appId, adopt }) {
-    if (this.#instances.has(sessionId)) throw new LinkError(INVALID, 'there is such a session already');
+    if (this.#instances.has(sessionId)) throw new LinkError(INVALID, 'duplicate sessionId');
     const sink = (name, params) => this.#options.emit(name, { sessionId, ...params });
     const kept = adopt === undefined ? undefined : this.#kept.take(adopt, appId);
     if (kept) {

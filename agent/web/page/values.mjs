@@ -14,7 +14,7 @@ const is = {
 };
 
 /**
- * Reads the parameters of a call. What their contents may be is the SDK's business.
+ * Reads the parameters of a call. The SDK checks their contents.
  *
  * @param {Record<string, string>} spec names and types; a type with `?` may be absent or null
  * @param {object} params

@@ -13,7 +13,7 @@ const LOUD = { enableNotificationToChannelMembers: true };
 const MAP = { a: '1', b: '2' };
 const KEPT = { a: { value: '1', lastUpdateUserId: 'bob', lastUpdateTs: 7 } };
 
-/** Call, parameters, what the client is told, what it answers, the result. */
+/** Call, parameters, call of the SDK's client, its answer, the result. */
 const OF_CLIENT = [
   ['login', { uid: 'u', token: 't' }, ['login', { uid: 'u', token: 't' }]],
   ['login', { uid: 'u' }, ['login', { uid: 'u', token: undefined }]],
@@ -51,18 +51,18 @@ const OF_CLIENT = [
   ['getChannelAttributesByKeys', { channelId: 'r', attributeKeys: ['a'] }, ['getChannelAttributesByKeys', 'r', ['a']], KEPT, KEPT],
 ];
 
-for (const [call, params, told, answer, result = {}] of OF_CLIENT) {
-  test(`${call} is ${told[0]}, answered ${JSON.stringify(result)}`, async () => {
+for (const [call, params, sdkCall, answer, result = {}] of OF_CLIENT) {
+  test(`${call} is ${sdkCall[0]}, answered ${JSON.stringify(result)}`, async () => {
     const stage = await new Stage().open();
-    await stage.socket.ask('createInstance', { sessionId: '1', appId: APP });
+    await stage.socket.call('createInstance', { sessionId: '1', appId: APP });
     const [client] = stage.sdk.clients;
-    client.answers[told[0]] = answer;
-    assert.deepEqual((await stage.socket.ask(call, { sessionId: '1', ...params })).result, result);
-    assert.deepEqual(client.calls, [told]);
+    client.answers[sdkCall[0]] = answer;
+    assert.deepEqual((await stage.socket.call(call, { sessionId: '1', ...params })).result, result);
+    assert.deepEqual(client.calls, [sdkCall]);
   });
 }
 
-/** Call, parameters but the channel, what the channel is told, what it answers, the result. */
+/** Call, parameters but the channel, call of the SDK's channel, its answer, the result. */
 const OF_CHANNEL = [
   ['channel.join', {}, ['join']],
   ['channel.leave', {}, ['leave']],
@@ -70,32 +70,32 @@ const OF_CHANNEL = [
   ['channel.getMembers', {}, ['getMembers'], ['b', 'c'], ['b', 'c']],
 ];
 
-for (const [call, params, told, answer, result = {}] of OF_CHANNEL) {
-  test(`${call} is the channel's ${told[0]}`, async () => {
+for (const [call, params, sdkCall, answer, result = {}] of OF_CHANNEL) {
+  test(`${call} is the channel's ${sdkCall[0]}`, async () => {
     const stage = await new Stage().open();
     const client = await stage.session('1');
     client.createChannel = function createChannel(channelId) {
       const channel = Object.getPrototypeOf(this).createChannel.call(this, channelId);
-      channel.answers[told[0]] = answer;
+      channel.answers[sdkCall[0]] = answer;
       return channel;
     };
-    const got = await stage.socket.ask(call, { sessionId: '1', channelId: 'r', ...params });
+    const got = await stage.socket.call(call, { sessionId: '1', channelId: 'r', ...params });
     assert.deepEqual(got.result, result);
-    assert.deepEqual(client.channels.map(({ channelId, calls }) => [channelId, calls]), [['r', [told]]]);
+    assert.deepEqual(client.channels.map(({ channelId, calls }) => [channelId, calls]), [['r', [sdkCall]]]);
   });
 }
 
 test('a joined channel is one object until it is left', async () => {
   const stage = await new Stage().open();
   const client = await stage.session('1');
-  const ask = (call, params) => stage.socket.ask(call, { sessionId: '1', channelId: 'r', ...params });
-  await ask('channel.join');
+  const call = (method, params) => stage.socket.call(method, { sessionId: '1', channelId: 'r', ...params });
+  await call('channel.join');
   client.channels[0].answers.join = sdkError(6);
-  assert.equal((await ask('channel.join')).error.data.name, 'ALREADY_JOINED');
-  await ask('channel.sendMessage', { message: TEXT });
+  assert.equal((await call('channel.join')).error.data.name, 'ALREADY_JOINED');
+  await call('channel.sendMessage', { message: TEXT });
   assert.equal(client.channels.length, 1);
-  await ask('channel.leave');
-  await ask('channel.join');
+  await call('channel.leave');
+  await call('channel.join');
   assert.equal(client.channels.length, 2);
   client.channels[0].emit('MemberJoined', 'b');
   client.channels[1].emit('MemberJoined', 'c');
@@ -111,7 +111,7 @@ test('a channel whose join fails is not kept', async () => {
     channel.answers.join = sdkError(4);
     return channel;
   };
-  const join = () => stage.socket.ask('channel.join', { sessionId: '1', channelId: 'r' });
+  const join = () => stage.socket.call('channel.join', { sessionId: '1', channelId: 'r' });
   assert.equal((await join()).error.data.name, 'TIMEOUT');
   await join();
   assert.equal(client.channels.length, 2);
@@ -130,7 +130,7 @@ test('an error has its enum, number and name', async () => {
   for (const [call, params, [method]] of OF_CLIENT) {
     for (const [number, name] of Object.entries(NAMES[CALLS[call].of])) {
       client.answers[method] = sdkError(Number(number));
-      const { error } = await stage.socket.ask(call, { sessionId: '1', ...params });
+      const { error } = await stage.socket.call(call, { sessionId: '1', ...params });
       const operation = CALLS[call].of;
       assert.deepEqual(error, {
         code: -32000,
@@ -150,9 +150,9 @@ const ODD = [
 for (const [rejection, error] of ODD) {
   test(`${rejection} is ${error.message}`, async () => {
     const stage = await new Stage().open();
-    await stage.socket.ask('createInstance', { sessionId: '1', appId: APP });
+    await stage.socket.call('createInstance', { sessionId: '1', appId: APP });
     stage.sdk.clients[0].answers.login = rejection;
-    assert.deepEqual((await stage.socket.ask('login', { sessionId: '1', uid: 'u' })).error, error);
+    assert.deepEqual((await stage.socket.call('login', { sessionId: '1', uid: 'u' })).error, error);
   });
 }
 
@@ -184,19 +184,19 @@ const WRONG = [
 for (const [call, params, code] of WRONG) {
   test(`${call} ${JSON.stringify(params)} is ${code}`, async () => {
     const stage = await new Stage().open();
-    await stage.socket.ask('createInstance', { sessionId: '1', appId: APP });
-    const { error } = await stage.socket.ask(call, params);
+    await stage.socket.call('createInstance', { sessionId: '1', appId: APP });
+    const { error } = await stage.socket.call(call, params);
     assert.equal(error.code, code);
     if (code === -32000) assert.equal(error.data.operation, 'CREATE');
   });
 }
 
-test('a release logs out, and the session is gone', async () => {
+test('a release logs out, and ends the session', async () => {
   const stage = await new Stage().open();
   const client = await stage.session('1');
-  assert.deepEqual((await stage.socket.ask('release', { sessionId: '1' })).result, {});
+  assert.deepEqual((await stage.socket.call('release', { sessionId: '1' })).result, {});
   assert.deepEqual(client.calls.at(-1), ['logout']);
-  assert.equal((await stage.socket.ask('logout', { sessionId: '1' })).error.code, -32003);
+  assert.equal((await stage.socket.call('logout', { sessionId: '1' })).error.code, -32003);
   await stage.session('1');
   assert.equal(stage.sdk.clients.length, 2);
 });
@@ -213,6 +213,6 @@ test('a result that no frame can hold is an error', async () => {
   const stage = await new Stage().open();
   const client = await stage.session('1');
   client.answers.getUserAttributes = { a: 'x'.repeat(300_000) };
-  const { error } = await stage.socket.ask('getUserAttributes', { sessionId: '1', userId: 'b' });
+  const { error } = await stage.socket.call('getUserAttributes', { sessionId: '1', userId: 'b' });
   assert.equal(error.code, -32603);
 });

@@ -54,7 +54,7 @@ for (const [event, args, fields] of CHANNEL) {
   test(`${event} ${JSON.stringify(fields)}`, async () => {
     const stage = await new Stage().open();
     const client = await stage.session('1');
-    await stage.socket.ask('channel.join', { sessionId: '1', channelId: 'r' });
+    await stage.socket.call('channel.join', { sessionId: '1', channelId: 'r' });
     client.channels[0].emit(event, ...args);
     assert.deepEqual(stage.socket.events.at(-1), [event, { sessionId: '1', channelId: 'r', ...fields }]);
   });
@@ -77,7 +77,7 @@ test('a message of a kind that RTM no longer has is passed over', async () => {
 test('the order of events and answers is the SDK\'s', async () => {
   const stage = await new Stage().open();
   await stage.session('1');
-  const said = stage.socket.objects.map(({ method, id, params }) => method && `${method} ${params.state}` || `answer ${id}`);
-  assert.deepEqual(said, ['answer 1', 'ConnectionStateChanged CONNECTED', 'answer 2']);
+  const sent = stage.socket.objects.map(({ method, id, params }) => method && `${method} ${params.state}` || `answer ${id}`);
+  assert.deepEqual(sent, ['answer 1', 'ConnectionStateChanged CONNECTED', 'answer 2']);
   assert.deepEqual(stage.socket.objects.map(({ seq }) => seq), [1, 2, 3]);
 });

@@ -1,4 +1,4 @@
-// The other end of the link, without a network: the test says what the bridge says, and sees what it hears.
+// The other end of the link, without a network: the test sends as the bridge, and reads its frames.
 
 import { Host } from '../page/host.mjs';
 import { FakeClock, settled } from './fake-clock.mjs';
@@ -46,8 +46,8 @@ export class Stage {
 
   /** Opens a session, logged in. Returns its client. */
   async session(sessionId, uid = sessionId, more = {}) {
-    await this.socket.ask('createInstance', { sessionId, appId: APP, ...more });
-    await this.socket.ask('login', { sessionId, uid });
+    await this.socket.call('createInstance', { sessionId, appId: APP, ...more });
+    await this.socket.call('login', { sessionId, uid });
     return this.sdk.clients.at(-1);
   }
 
@@ -61,16 +61,16 @@ export class Stage {
 
 /** A WebSocket as the page sees it, and as the bridge does. */
 class FakeSocket {
-  heard = [];
+  frames = [];
   closed;
   acknowledged = 0;
-  /** How many objects the bridge has heard in order, and whether it says so. */
+  /** Number of objects that the bridge has received in order; true if it acknowledges them. */
   received = 0;
   acknowledges = true;
   #stage;
   #seq = 0;
   #id = 0;
-  #asked = new Map();
+  #calls = new Map();
 
   constructor(stage, url, protocols) {
     Object.assign(this, { url, protocols });
@@ -79,14 +79,14 @@ class FakeSocket {
 
   send(text) {
     const object = JSON.parse(text);
-    this.heard.push(object);
+    this.frames.push(object);
     if (object.method === 'agent.hello') {
-      if (this.#stage.welcome) queueMicrotask(() => this.say({ id: 0, result: { ...this.#stage.welcome } }));
+      if (this.#stage.welcome) queueMicrotask(() => this.deliver({ id: 0, result: { ...this.#stage.welcome } }));
     } else if (object.method === 'link.ack') {
       this.acknowledged = object.params.seq;
     } else {
       this.received = object.seq;
-      this.#asked.get(object.id)?.(object);
+      this.#calls.get(object.id)?.(object);
       if (this.acknowledges) queueMicrotask(() => this.acknowledge(object.seq));
     }
   }
@@ -95,17 +95,17 @@ class FakeSocket {
     this.closed = code;
   }
 
-  /** The bridge says something. */
-  say(object) {
+  /** The bridge sends an object. */
+  deliver(object) {
     this.onmessage?.({ data: JSON.stringify({ jsonrpc: '2.0', ...object }) });
   }
 
-  /** The bridge asks; resolves to the answer. */
-  ask(method, params) {
+  /** The bridge calls; resolves to the answer. */
+  call(method, params) {
     this.#id += 1;
     const id = this.#id;
     const answer = new Promise((resolve) => {
-      this.#asked.set(id, resolve);
+      this.#calls.set(id, resolve);
     });
     this.request(id, method, params);
     return answer;
@@ -114,11 +114,11 @@ class FakeSocket {
   /** The same, without waiting; `seq` is the next one. */
   request(id, method, params, seq = (this.#seq += 1)) {
     this.#seq = seq;
-    this.say({ id, seq, method, params });
+    this.deliver({ id, seq, method, params });
   }
 
   acknowledge(seq) {
-    this.say({ method: 'link.ack', params: { seq } });
+    this.deliver({ method: 'link.ack', params: { seq } });
   }
 
   /** The link is lost. */
@@ -126,9 +126,9 @@ class FakeSocket {
     this.onclose?.({ code: 1006, reason: '' });
   }
 
-  /** What was heard but acknowledgements and the hello. */
+  /** Received objects without acknowledgements and the hello. */
   get objects() {
-    return this.heard.filter(({ seq }) => seq !== undefined);
+    return this.frames.filter(({ seq }) => seq !== undefined);
   }
 
   /** The notifications, as [method, params]. */
@@ -137,7 +137,7 @@ class FakeSocket {
   }
 
   get hello() {
-    return this.heard.find(({ method }) => method === 'agent.hello')?.params;
+    return this.frames.find(({ method }) => method === 'agent.hello')?.params;
   }
 }
 

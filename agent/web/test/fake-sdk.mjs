@@ -1,4 +1,4 @@
-// Objects with the names and shapes that the vendor documents. They do what a test tells them, and note what they are told.
+// Objects with the names and shapes that the vendor documents. They follow the script of a test, and record their calls.
 
 import { EventEmitter } from 'node:events';
 

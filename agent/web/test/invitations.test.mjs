@@ -12,8 +12,8 @@ const FIRST_INCOMING = 2 ** 32;
 async function open() {
   const stage = await new Stage().open();
   const client = await stage.session('1');
-  const ask = (call, params) => stage.socket.ask(call, { sessionId: '1', ...params });
-  return { stage, client, ask };
+  const call = (method, params) => stage.socket.call(method, { sessionId: '1', ...params });
+  return { stage, client, call };
 }
 
 /** Event, what the SDK passes, the fields but the session and the invitation. */
@@ -33,8 +33,8 @@ const REMOTE = [
 
 for (const [event, args, fields] of LOCAL) {
   test(`${event} has its invitation`, async () => {
-    const { stage, client, ask } = await open();
-    assert.deepEqual((await ask('localInvitation.send', { invitation: 7, calleeId: 'b', channelId: 'r', content: 'c' })).result, {});
+    const { stage, client, call } = await open();
+    assert.deepEqual((await call('localInvitation.send', { invitation: 7, calleeId: 'b', channelId: 'r', content: 'c' })).result, {});
     const [object] = client.invitations;
     assert.deepEqual([object.calleeId, object.channelId, object.content, object.calls], ['b', 'r', 'c', ['send']]);
     object.emit(event, ...args);
@@ -45,11 +45,11 @@ for (const [event, args, fields] of LOCAL) {
 
 for (const [event, args, fields] of REMOTE) {
   test(`${event} has its invitation`, async () => {
-    const { stage, client, ask } = await open();
+    const { stage, client, call } = await open();
     const object = client.invite({ callerId: 'b', channelId: '', content: 'c' });
     const invitation = { invitation: FIRST_INCOMING, callerId: 'b', channelId: null, content: 'c', response: '' };
     assert.deepEqual(stage.socket.events.at(-1), ['RemoteInvitationReceived', { sessionId: '1', invitation }]);
-    await ask('remoteInvitation.accept', { invitation: FIRST_INCOMING, response: 'ok' });
+    await call('remoteInvitation.accept', { invitation: FIRST_INCOMING, response: 'ok' });
     assert.deepEqual([object.response, object.calls], ['ok', ['accept']]);
     object.emit(event, ...args);
     const answered = { ...invitation, response: 'ok' };
@@ -65,12 +65,12 @@ test('every event and every call of invitations has a test', () => {
 });
 
 test('a cancel and a refusal carry their words', async () => {
-  const { client, ask } = await open();
-  await ask('localInvitation.send', { invitation: 1, calleeId: 'b', channelId: null, content: '' });
-  await ask('localInvitation.cancel', { invitation: 1, content: 'never mind' });
+  const { client, call } = await open();
+  await call('localInvitation.send', { invitation: 1, calleeId: 'b', channelId: null, content: '' });
+  await call('localInvitation.cancel', { invitation: 1, content: 'never mind' });
   assert.deepEqual([client.invitations[0].content, client.invitations[0].calls], ['never mind', ['send', 'cancel']]);
   const object = client.invite({ callerId: 'b', channelId: 'r', content: '' });
-  await ask('remoteInvitation.refuse', { invitation: FIRST_INCOMING, response: 'busy' });
+  await call('remoteInvitation.refuse', { invitation: FIRST_INCOMING, response: 'busy' });
   assert.deepEqual([object.response, object.calls], ['busy', ['refuse']]);
 });
 
@@ -83,44 +83,44 @@ const REFUSED = [
   ['localInvitation.send', { invitation: 2, calleeId: '', channelId: 'r', content: '' }, undefined, 1],
 ];
 
-for (const [call, params, thrown, errorCode] of REFUSED) {
-  test(`${call} ${JSON.stringify(params)} is refused with ${errorCode}`, async () => {
-    const { client, ask } = await open();
-    await ask('localInvitation.send', { invitation: 1, calleeId: 'b', channelId: 'r', content: '' });
+for (const [method, params, thrown, errorCode] of REFUSED) {
+  test(`${method} ${JSON.stringify(params)} is refused with ${errorCode}`, async () => {
+    const { client, call } = await open();
+    await call('localInvitation.send', { invitation: 1, calleeId: 'b', channelId: 'r', content: '' });
     client.invitations[0].throws = thrown && sdkError(thrown);
-    const { error } = await ask(call, params);
+    const { error } = await call(method, params);
     assert.deepEqual([error.data.operation, error.data.errorCode], ['INVITATION_API_CALL', errorCode]);
   });
 }
 
 test('a number whose invitation was never sent is free', async () => {
-  const { client, ask } = await open();
+  const { client, call } = await open();
   client.createLocalInvitation = function create(calleeId) {
     const object = Object.getPrototypeOf(this).createLocalInvitation.call(this, calleeId);
     object.throws = this.invitations.length === 1 ? sdkError(1) : undefined;
     return object;
   };
-  const send = () => ask('localInvitation.send', { invitation: 1, calleeId: 'b', channelId: 'r', content: 'c' });
+  const send = () => call('localInvitation.send', { invitation: 1, calleeId: 'b', channelId: 'r', content: 'c' });
   assert.equal((await send()).error.data.errorCode, 1);
   assert.deepEqual((await send()).result, {});
 });
 
-test('what the SDK says while it is called follows the answer', async () => {
-  const { stage, client, ask } = await open();
-  await ask('localInvitation.send', { invitation: 1, calleeId: 'b', channelId: 'r', content: '' });
+test('events that the SDK raises during a call follow the answer', async () => {
+  const { stage, client, call } = await open();
+  await call('localInvitation.send', { invitation: 1, calleeId: 'b', channelId: 'r', content: '' });
   client.invitations[0].whenCalled = () => client.invitations[0].emit('LocalInvitationFailure', 'NOT_LOGGEDIN');
-  const { seq } = await ask('localInvitation.cancel', { invitation: 1 });
+  const { seq } = await call('localInvitation.cancel', { invitation: 1 });
   const event = stage.socket.objects.find(({ method }) => method === 'LocalInvitationFailure');
   assert.equal(event.seq, seq + 1);
 });
 
 test('only so many ended invitations are remembered', async () => {
-  const { client, ask } = await open();
+  const { client, call } = await open();
   for (let invitation = 0; invitation < 300; invitation += 1) {
-    await ask('localInvitation.send', { invitation, calleeId: 'b', channelId: 'r', content: '' });
+    await call('localInvitation.send', { invitation, calleeId: 'b', channelId: 'r', content: '' });
     client.invitations[invitation].emit('LocalInvitationRefused', '');
   }
-  const cancel = async (invitation) => (await ask('localInvitation.cancel', { invitation })).error?.data.errorCode;
+  const cancel = async (invitation) => (await call('localInvitation.cancel', { invitation })).error?.data.errorCode;
   client.invitations[299].throws = sdkError(3);
   assert.equal(await cancel(299), 3);
   assert.equal(await cancel(0), 2);

@@ -52,7 +52,7 @@ const WRONG = [
   [['--bridge', 'nonsense'], /no ws:\/\/ or wss:\/\/ address/],
   [['--port', '65536'], /no port/],
   [['--port', '-1'], /./],
-  [['--area', 'MOON'], /none of GLOBAL/],
+  [['--area', 'MOON'], /areas: GLOBAL/],
 ];
 
 for (const [args, expected] of WRONG) {
@@ -61,7 +61,7 @@ for (const [args, expected] of WRONG) {
   });
 }
 
-test('the SDK is found where npm puts it, and its absence is told', () => {
+test('the SDK is found where npm puts it, and its absence is reported', () => {
   const about = JSON.stringify({ version: '1.5.1', main: 'main.js', browser: 'browser.js' });
   file('node_modules/agora-rtm-sdk/package.json', about);
   assert.deepEqual(findSdk(folder), {
@@ -71,8 +71,8 @@ test('the SDK is found where npm puts it, and its absence is told', () => {
   assert.throws(() => findSdk('/nowhere'), ({ hint }) => hint === 'npm ci --prefix /nowhere');
 });
 
-test('a browser that is not there is told', () => {
-  assert.throws(() => findChromium('no-such-browser'), /there is no no-such-browser/);
+test('a missing browser is reported', () => {
+  assert.throws(() => findChromium('no-such-browser'), /not installed: no-such-browser/);
   assert.equal(findChromium('/bin/sh'), '/bin/sh');
 });
 
@@ -107,14 +107,14 @@ test('neither a reader of the log that goes nor a hangup ends it', async (t) => 
   const args = [launcher, '--sdk', folder, '--port', '0', '--chromium', '/bin/false'];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
   t.after(() => child.kill('SIGKILL'));
-  let [said, origin] = ['', undefined];
+  let [stderr, origin] = ['', undefined];
   while (!origin) {
-    said += (await once(child.stderr, 'data'))[0];
-    [, origin] = /the page's origin is (http:\S+)\n/.exec(said) ?? [];
+    stderr += (await once(child.stderr, 'data'))[0];
+    [, origin] = /the page's origin is (http:\S+)\n/.exec(stderr) ?? [];
   }
   child.stderr.destroy();
   const starts = async () => (await (await fetch(`${origin}/status`)).json()).chromium.starts;
-  // Each end of the browser is a line that nobody takes.
+  // Each end of the browser is a line that the test does not read.
   while ((await starts()) < 2) await sleep(50);
   child.kill('SIGHUP');
   while ((await starts()) < 3) await sleep(50);
@@ -123,19 +123,19 @@ test('neither a reader of the log that goes nor a hangup ends it', async (t) => 
 });
 
 test('the pipe takes its objects apart, wherever they are cut', async () => {
-  const [out, from, heard] = [new PassThrough(), new PassThrough(), []];
-  const pipe = new Pipe(out, from, (...event) => heard.push(event));
-  const first = pipe.ask('A.a');
-  const second = assert.rejects(pipe.ask('B.b', { c: 1 }, 's'), /B\.b: no/);
+  const [out, from, events] = [new PassThrough(), new PassThrough(), []];
+  const pipe = new Pipe(out, from, (...event) => events.push(event));
+  const first = pipe.call('A.a');
+  const second = assert.rejects(pipe.call('B.b', { c: 1 }, 's'), /B\.b: no/);
   assert.equal(String(out.read()), '{"id":1,"method":"A.a","params":{}}\0{"id":2,"method":"B.b","params":{"c":1},"sessionId":"s"}\0');
-  const said = '{"method":"E.e","params":{"t":"ä"},"sessionId":"s"}\0{"id":2,"error":{"message":"no"}}\0{"id":1,"result":{"d":2}}\0{"id":9}\0';
-  for (const byte of Buffer.from(said)) from.write(Buffer.of(byte));
+  const replies = '{"method":"E.e","params":{"t":"ä"},"sessionId":"s"}\0{"id":2,"error":{"message":"no"}}\0{"id":1,"result":{"d":2}}\0{"id":9}\0';
+  for (const byte of Buffer.from(replies)) from.write(Buffer.of(byte));
   await settled();
   assert.deepEqual(await first, { d: 2 });
   await second;
-  assert.deepEqual(heard, [['E.e', { t: 'ä' }, 's']]);
-  const late = pipe.ask('C.c');
+  assert.deepEqual(events, [['E.e', { t: 'ä' }, 's']]);
+  const late = pipe.call('C.c');
   pipe.close();
-  await assert.rejects(late, /C\.c: Chromium is gone/);
-  await assert.rejects(pipe.ask('D.d'), /D\.d: Chromium is gone/);
+  await assert.rejects(late, /C\.c: Chromium has ended/);
+  await assert.rejects(pipe.call('D.d'), /D\.d: Chromium has ended/);
 });

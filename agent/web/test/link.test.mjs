@@ -4,12 +4,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Stage } from './fake-bridge.mjs';
 
-test('the secret and the hello are what the contract says', async () => {
+test('the secret and the hello follow the contract', async () => {
   const stage = await new Stage().open();
   // base64url of the UTF-8 of the secret, without padding.
   assert.deepEqual(stage.socket.protocols, ['sigbridge.agent.1', 'sigbridge.secret.c8Opc2FtZQ']);
   assert.equal(stage.socket.url, 'ws://bridge/agent');
-  assert.deepEqual(stage.socket.heard[0], {
+  assert.deepEqual(stage.socket.frames[0], {
     jsonrpc: '2.0',
     id: 0,
     method: 'agent.hello',
@@ -69,7 +69,7 @@ for (const [answer, error] of REFUSALS) {
     const stage = new Stage();
     stage.welcome = undefined;
     await stage.open();
-    stage.socket.say(answer);
+    stage.socket.deliver(answer);
     assert.equal(stage.host.status.link.error, error);
     assert.equal(stage.sockets[0].closed, 4001);
     await stage.clock.advance(500);
@@ -85,7 +85,7 @@ test('a hello that is not answered ends the link', async () => {
   assert.equal(stage.sockets[0].closed, 4000);
 });
 
-/** What the bridge says that it must not, and what the page makes of it. */
+/** Invalid objects of the bridge, and the reaction of the page. */
 const MISBEHAVED = [
   [{ data: 'x' }, 'the bridge sent no JSON'],
   [{ data: '[]' }, 'the bridge sent no object'],
@@ -97,7 +97,7 @@ const MISBEHAVED = [
 ];
 
 for (const [message, error] of MISBEHAVED) {
-  test(`a bridge that says ${message.data} is left`, async () => {
+  test(`the page disconnects a bridge that sends ${message.data}`, async () => {
     const stage = await new Stage().open();
     stage.socket.onmessage(message);
     assert.equal(stage.host.status.link.error, error);
@@ -111,7 +111,7 @@ test('an acknowledgement goes out with each heartbeat', async () => {
     await stage.clock.advance(1000);
     stage.socket.acknowledge(0);
   }
-  const acks = stage.socket.heard.filter(({ method }) => method === 'link.ack');
+  const acks = stage.socket.frames.filter(({ method }) => method === 'link.ack');
   assert.deepEqual(acks.map(({ params }) => params.seq), [0, 0, 0, 0]);
   assert.equal(stage.sockets.length, 1);
 });
@@ -125,13 +125,13 @@ test('a bridge that is silent for three heartbeats is left', async () => {
   assert.equal(stage.sockets.length, 2);
 });
 
-test('what is asked is acknowledged after 200 ms, or after 32', async () => {
+test('calls are acknowledged after 200 ms, or after 32', async () => {
   const stage = await new Stage().open();
   await stage.session('1');
   assert.equal(stage.socket.acknowledged, 0);
   await stage.clock.advance(200);
   assert.equal(stage.socket.acknowledged, 2);
-  for (let i = 0; i < 32; i += 1) await stage.socket.ask('logout', { sessionId: '1' });
+  for (let i = 0; i < 32; i += 1) await stage.socket.call('logout', { sessionId: '1' });
   assert.equal(stage.socket.acknowledged, 34);
 });
 

@@ -9,7 +9,7 @@ import { APP, Stage } from './fake-bridge.mjs';
 const texts = (socket) => socket.events.filter(([name]) => name === 'MessageFromPeer').map(([, { message }]) => message.text);
 const counted = (socket) => socket.events.filter(([name]) => name === 'agent.dropped').map(([, { events }]) => events);
 
-/** The link is lost; the next one begins as told. */
+/** The link is lost; the next one begins with that welcome. */
 async function comeBack(stage, welcome) {
   Object.assign(stage.welcome, welcome);
   stage.socket.lose();
@@ -21,11 +21,11 @@ test('a lost link loses nothing and doubles nothing', async () => {
   const client = await stage.session('1', 'alice');
   await stage.clock.advance(200);
   const first = stage.socket;
-  client.text('b', 'heard');
+  client.text('b', 'received');
   await stage.clock.advance(0);
   const { received } = first;
   first.acknowledges = false;
-  // The bridge does not get these, and the page cannot know.
+  // The bridge does not get these, and the page cannot detect that.
   client.text('b', 'on its way');
   first.lose();
   client.text('b', 'meanwhile');
@@ -65,7 +65,7 @@ test('an answer that was on its way when the link was lost comes by the next one
   assert.deepEqual(stage.socket.objects, [{ jsonrpc: '2.0', id: 3, result: {}, seq: 4 }]);
 });
 
-test('whoever is at the window waits', async () => {
+test('objects beyond the window wait', async () => {
   const stage = await new Stage({ welcome: { window: 4 } }).open();
   const client = await stage.session('1');
   await stage.clock.advance(0);
@@ -115,7 +115,7 @@ test('a hello is no larger than a frame may be', async () => {
   const stage = await new Stage().open();
   for (let i = 0; i < 3000; i += 1) await stage.session(String(i), 'u'.repeat(64));
   await comeBack(stage, { bridge: 'bridge-2' });
-  const { length } = JSON.stringify(stage.socket.heard[0]);
+  const { length } = JSON.stringify(stage.socket.frames[0]);
   assert.ok(length > 200 * 1024 && length < 256 * 1024, String(length));
 });
 
@@ -128,23 +128,23 @@ test('a bridge that resumes what never was is left', async () => {
 test('another driver takes a session over: no new login, and the messages follow the answer', async () => {
   const stage = await new Stage().open();
   const client = await stage.session('1', 'alice');
-  await stage.socket.ask('channel.join', { sessionId: '1', channelId: 'r' });
+  await stage.socket.call('channel.join', { sessionId: '1', channelId: 'r' });
   await stage.clock.advance(0);
   stage.socket.acknowledges = false;
   client.text('b', 'not acknowledged');
   client.channels[0].emit('MemberJoined', 'c');
   await comeBack(stage, { bridge: 'bridge-2', resumed: false });
-  client.text('b', 'while nobody cared');
+  client.text('b', 'without a driver');
   client.channels[0].emit('MemberJoined', 'd');
   const { socket } = stage;
-  assert.equal((await socket.ask('logout', { sessionId: '1' })).error.code, -32003);
-  await socket.ask('createInstance', { sessionId: '9', appId: APP, adopt: '1' });
+  assert.equal((await socket.call('logout', { sessionId: '1' })).error.code, -32003);
+  await socket.call('createInstance', { sessionId: '9', appId: APP, adopt: '1' });
   assert.deepEqual(client.channels[0].calls, [['join'], ['leave']]);
   client.text('b', 'before the login');
-  const { seq, result } = await socket.ask('login', { sessionId: '9', uid: 'alice', token: 't2' });
+  const { seq, result } = await socket.call('login', { sessionId: '9', uid: 'alice', token: 't2' });
   client.text('b', 'after it');
   assert.deepEqual(result, {});
-  assert.deepEqual(texts(socket), ['not acknowledged', 'while nobody cared', 'before the login', 'after it']);
+  assert.deepEqual(texts(socket), ['not acknowledged', 'without a driver', 'before the login', 'after it']);
   assert.equal(socket.objects.find(({ method }) => method).seq, seq + 1);
   assert.equal(socket.events[0][1].sessionId, '9');
   assert.deepEqual(client.calls.map(([method]) => method), ['login', 'renewToken']);
@@ -152,7 +152,7 @@ test('another driver takes a session over: no new login, and the messages follow
   assert.equal(socket.objects[0].seq, 1);
 });
 
-test('a session that is reconnecting says so after it was taken over', async () => {
+test('a session that is reconnecting reports it after its adoption', async () => {
   const stage = await new Stage().open();
   const client = await stage.session('1', 'alice');
   await comeBack(stage, { bridge: 'bridge-2' });
@@ -182,24 +182,24 @@ for (const [user, app, state] of NOT_THE_SAME) {
     assert.equal(stage.sdk.clients.length, 2);
     assert.deepEqual(stage.sdk.clients[1].calls, [['login', { uid: user, token: undefined }]]);
     assert.deepEqual(texts(stage.socket), []);
-    // The next event tells of it.
+    // The next event reports it.
     stage.sdk.clients[1].text('b', 'new');
     assert.deepEqual(counted(stage.socket), [1]);
   });
 }
 
-test('a session that nobody takes over is logged out after 60 s, and its messages are counted', async () => {
+test('a session that is not adopted is logged out after 60 s, and its messages are counted', async () => {
   const stage = await new Stage({ welcome: { heartbeat: 100_000 } }).open();
   const client = await stage.session('1', 'alice');
   await comeBack(stage, { bridge: 'bridge-2' });
-  client.text('b', 'for nobody');
+  client.text('b', 'unread');
   assert.deepEqual(stage.host.status.kept, 1);
   await stage.clock.advance(59_000);
   assert.equal(client.calls.length, 1);
   await stage.clock.advance(1000);
   assert.deepEqual(client.calls.at(-1), ['logout']);
   assert.equal(stage.host.status.kept, 0);
-  await stage.socket.ask('logout', { sessionId: '1' });
+  await stage.socket.call('logout', { sessionId: '1' });
   assert.deepEqual(counted(stage.socket), [1]);
 });
 
@@ -215,7 +215,7 @@ test('only so many messages are kept', async () => {
   assert.deepEqual(counted(stage.socket), [3]);
 });
 
-test('an answer for a driver that is gone is not given to the next one', async () => {
+test('an answer for a lost driver is not given to the next one', async () => {
   const stage = await new Stage().open();
   const client = await stage.session('1', 'alice');
   let answer;
@@ -229,7 +229,7 @@ test('an answer for a driver that is gone is not given to the next one', async (
 
 test('a session whose login was under way is ended with its driver', async () => {
   const stage = await new Stage().open();
-  await stage.socket.ask('createInstance', { sessionId: '1', appId: APP });
+  await stage.socket.call('createInstance', { sessionId: '1', appId: APP });
   stage.sdk.clients[0].login = () => new Promise(() => {});
   stage.socket.request(2, 'login', { sessionId: '1', uid: 'alice' });
   await comeBack(stage, { bridge: 'bridge-2' });
@@ -244,7 +244,7 @@ test('without a bridge for 60 s all are logged out, and the agent is another one
   const { welcome } = stage;
   stage.welcome = undefined;
   stage.socket.lose();
-  client.text('b', 'for nobody');
+  client.text('b', 'unread');
   await stage.clock.advance(59_900);
   assert.equal(client.calls.length, 1);
   stage.welcome = welcome;

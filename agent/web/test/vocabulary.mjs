@@ -1,4 +1,4 @@
-// Prints what the page knows of RTM, for a test that compares it with what sigbridge does.
+// Prints the RTM vocabulary of the page, for a test that compares it with that of sigbridge.
 
 import { CALLS } from '../page/calls.mjs';
 import { NAMES } from '../page/errors.mjs';
