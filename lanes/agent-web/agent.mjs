@@ -26,7 +26,7 @@ export class Agent {
     this.exited = once(this.#process, 'exit').then(([code]) => code);
   }
 
-  /** What the launcher says of itself; nothing before it listens. */
+  /** The status of the launcher; undefined before it listens. */
   async status() {
     const line = this.lines.find((text) => text.includes('origin is '));
     if (!line) return undefined;
@@ -41,7 +41,7 @@ export class Agent {
       if (line) return line;
       await sleep(50);
     }
-    throw new Error(`never said: ${text}\n${this.lines.join('\n')}`);
+    throw new Error(`missing in the log: ${text}\n${this.lines.join('\n')}`);
   }
 
   /** The processes of its browser: the first one, and those that show pages. */
@@ -81,7 +81,7 @@ function isRenderer(pid) {
   return readProc(pid, 'cmdline').includes('--type=renderer');
 }
 
-/** A file of a process; empty when it is gone. */
+/** A file of a process; empty after its end. */
 export function readProc(pid, file) {
   try {
     return readFileSync(`/proc/${pid}/${file}`, 'utf8');

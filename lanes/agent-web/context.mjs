@@ -6,7 +6,7 @@ import { equal, showEvent, Unexpected } from '../web/expect.mjs';
 import { Agent } from './agent.mjs';
 import { Driver } from './driver.mjs';
 
-/** An app id as RTM wants them; it is nobody's. */
+/** An unassigned App ID in the form that RTM requires. */
 export const APP_ID = '0123456789abcdef0123456789abcdef';
 /** Milliseconds for an event; a login takes 12 s to fail. */
 const PATIENCE = 20_000;
@@ -54,7 +54,7 @@ export class Context {
     return pair;
   }
 
-  /** Nothing more is said once all is said. */
+  /** Checks that no further objects arrive. */
   async settle() {
     await sleep(300);
     for (const session of this.#sessions) session.nothingLeft();
@@ -70,7 +70,7 @@ export class Context {
   }
 }
 
-/** One session: its calls, and the events that it has not been asked about. */
+/** One session: its calls, and its unread events. */
 class Session {
   #driver;
   #events = [];

@@ -78,7 +78,7 @@ export class Driver extends EventEmitter {
     this.#socket?.terminate();
   }
 
-  /** Is another bridge from now on, which knows nothing. */
+  /** Becomes another bridge, without earlier state. */
   become(bridge) {
     this.#bridge = bridge;
     this.#agent = undefined;

@@ -13,11 +13,11 @@ import { Driver, WINDOW } from './driver.mjs';
 
 const USAGE = `usage: node measure.mjs [--sdk DIR] [--login] [--first N] [--most N]
 
-  --login    all instances try to log in at once, which fails after 12 s where there is no network
+  --login    all instances try to log in at once, which fails after 12 s without a network
   --paced    one round, in which twelve instances a second are created and try to log in, and none is released; prints a
              line for each 400, and stops at 2000 MB
-  --silent   RTM's names lead to somebody who accepts connections and says nothing, in place of to nobody: then the SDK
-             waits where it would try again and again
+  --silent   RTM's names resolve to a server that accepts connections and sends nothing: then the SDK waits, in
+             place of repeated attempts
   --first N  instances of the first round; each round has twice as many (default: 100)
   --most N   instances of the last round (default: 20000)
 

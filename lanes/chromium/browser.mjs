@@ -11,9 +11,9 @@ import path from 'node:path';
  * @param {{chromium: object}} playwright
  * @param {object} options
  * @param {string} options.program
- * @param {string} [options.ca] the PEM file of a CA to trust; without one, the browser trusts nobody of ours
+ * @param {string} [options.ca] the PEM file of a CA to trust; without one, the browser trusts no certificate of the lane
  * @param {string} [options.har] the file for an archive of all that its pages send and get, the messages of sockets included
- * @param {string[]} options.rules host rules: all names that it may know, and where they lead
+ * @param {string[]} options.rules host rules: all names that it may resolve, with their addresses
  */
 export async function startBrowser(playwright, { program, ca, har, rules }) {
   const home = mkdtempSync(path.join(os.tmpdir(), 'sigbridge-chromium-'));
@@ -53,6 +53,6 @@ export function onPath(program) {
       return false;
     }
   });
-  if (!found) throw new Error(`there is no ${program}`);
+  if (!found) throw new Error(`${program} is not installed`);
   return found;
 }

@@ -20,7 +20,7 @@ export class Tabs {
    * A tab with the SDK loaded, and its agent.
    *
    * @param {{url: string, way: object, address?: string, record: Function}} options the page's address; the agent's
-   *   way; where every socket must go; what is told every event
+   *   way; the address of every socket; the recorder of events
    */
   async open({ url, way, address, record }) {
     const page = this.#idle.pop() ?? (await this.#context.newPage());

@@ -173,8 +173,8 @@ class Client:
                 await self._next(deadline)
             got = self._events[index] if index < len(self._events) else None
             if got is None or not same(got, event):
-                told = show_event(got) if got else f'nothing in {patience} s'
-                raise Unexpected(f'{self.account}: expected {show_event(event)}, got {told}{self._story()}')
+                shown = show_event(got) if got else f'nothing in {patience} s'
+                raise Unexpected(f'{self.account}: expected {show_event(event)}, got {shown}{self._story()}')
         self._read = start + len(expected)
         return self._events[start : self._read]
 

@@ -51,24 +51,24 @@ class Lookup:
     def __init__(self):
         self._get = requests.get
         self._port = None
-        self.asked = []
+        self.requested = []
         requests.get = self._redirected
 
     def __call__(self, port, start):
         """Runs `start`, which may look up, with `port` as the bridge; returns its result and the requested URLs.
 
-        The SDK asks inside `login` and waits for the answer, so that no other login can come between.
+        The SDK requests inside `login` and waits for the answer, so that no other login can come between.
         """
-        self._port, self.asked = port, []
+        self._port, self.requested = port, []
         try:
-            return start(), self.asked
+            return start(), self.requested
         finally:
             self._port = None
 
     def _redirected(self, url, *args, **kwargs):
         if args or kwargs or self._port is None or not url.startswith(self.URL):
             raise AssertionError(f'an unknown request: {url}, {args}, {kwargs}')
-        self.asked.append(url)
+        self.requested.append(url)
         parts = urlsplit(url)
         there = parts._replace(netloc=f'127.0.0.1:{self._port}').geturl()
         # A proxy of this machine has no business here.

@@ -43,7 +43,7 @@ export class Agent {
 
   /**
    * @param {Function} Signal the SDK
-   * @param {(target: string, callback: string, ...args: unknown[]) => void} emit told of every callback
+   * @param {(target: string, callback: string, ...args: unknown[]) => void} emit gets every callback
    * @param {string} appId
    * @param {{apUrl?: string, lookupUrl?: string}} way the debugging address, or the one-line change; else as it is
    */

@@ -11,8 +11,8 @@ import { anyUid, equal, same, showEvent, Unexpected } from './expect.mjs';
 export class Client {
   uid = 0;
   /**
-   * Where the SDK is: `tell` has its agent do something and `ask` resolves to what the agent returns; what it is told and
-   * asked is done in order.
+   * The place of the SDK: `tell` starts a method of its agent, `ask` resolves to the result of one. Both run in
+   * order.
    *
    * @type {{tell: Function, ask: Function, close: Function}}
    */
@@ -31,8 +31,8 @@ export class Client {
   }
 
   /**
-   * Starts a login; the outcome is an event. `retry` are the SDK's reconnect arguments. Resolves to what getStatus says
-   * at once.
+   * Starts a login; the outcome is an event. `retry` are the SDK's reconnect arguments. Resolves to the result of
+   * getStatus at once.
    */
   login(token, ...retry) {
     return this.tab.tell('login', this.account, token, ...retry);
@@ -45,12 +45,12 @@ export class Client {
     this.uid = uid;
   }
 
-  /** What getStatus says. */
+  /** The result of getStatus. */
   status() {
     return this.tab.ask('status');
   }
 
-  /** What getSDKVersion says. */
+  /** The result of getSDKVersion. */
   version() {
     return this.tab.ask('version');
   }
@@ -64,7 +64,7 @@ export class Client {
     return this.#answer('messageInstantSend', 'send', peer, message);
   }
 
-  /** Sends a peer message of which the server must say that it has it. */
+  /** Sends a peer message that the server must accept. */
   async sends(peer, message) {
     equal(await this.send(peer, message), [false], 'cb of messageInstantSend');
   }

@@ -20,7 +20,7 @@ export class Context {
 
   /**
    * @param {object} options
-   * @param {boolean} options.looksUp whether clients ask /getaddr and race two sockets
+   * @param {boolean} options.looksUp true if clients request /getaddr and race two sockets
    * @param {number} options.port the bridge's
    * @param {boolean} options.auth whether it wants tokens
    * @param {string} options.suffix of this run's names

@@ -17,7 +17,7 @@ export function matching(label, test) {
 /** A uid as every client can hold it: a positive signed 32-bit integer. */
 export const anyUid = matching('a uid', (got) => Number.isInteger(got) && got > 0 && got <= 0x7fff_ffff);
 
-/** A text that is JSON for `value`: the spelling of JSON is nobody's promise. */
+/** A text that is JSON for `value`, in any spelling. */
 export function jsonText(value) {
   return matching(`JSON text of ${show(value)}`, (got) => {
     try {

@@ -34,7 +34,7 @@ export class Tab {
    * @param {{script: vm.Script, WebSocket: Function}} vendor
    * @param {{way: 'url'|'lookup'|'path', port: number, connectPort?: number, record: Function}} options
    *   `port` is where the bridge listens, `connectPort` where sockets go (a proxy, when the scenario has one); `record`
-   *   is told every event
+   *   gets every event
    */
   constructor(vendor, options) {
     this.way = options.way;

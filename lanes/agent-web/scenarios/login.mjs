@@ -1,4 +1,4 @@
-// Logins without an answer, because there is no network.
+// Logins without an answer, because the network is unreachable.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { equal, matching } from '../../web/expect.mjs';
@@ -58,7 +58,7 @@ async function whileConnecting(ctx) {
   await session.expect('renewToken', { token: 't' }, refused('RENEW_TOKEN', 102, 'USER_NOT_LOGGED_IN'));
 }
 
-/** Sessions of one page know nothing of each other. */
+/** Sessions of one page are independent. */
 async function many(ctx) {
   const sessions = await Promise.all(Array.from({ length: 20 }, () => ctx.session()));
   const answers = sessions.map((session, i) => session.ask('login', { uid: `user${i}` }));

@@ -15,7 +15,7 @@ async function nextHello(driver, count) {
   return driver.hellos[count];
 }
 
-/** The page's process is killed: the page is loaded again, and says that it is another agent. */
+/** The page's process is killed: the page is loaded again, as another agent. */
 async function pageKilled(ctx) {
   const { driver, agent } = await ctx.own();
   const first = await driver.agent();
@@ -69,18 +69,18 @@ async function linkCut(ctx) {
   for (let count = 1; count <= 5; count += 1) {
     await sleep(1500);
     driver.cut();
-    const asked = session.ask('renewToken', { token: 't' });
+    const answer = session.ask('renewToken', { token: 't' });
     const hello = await nextHello(driver, count);
     equal([hello.agent, hello.resumed], [first.agent, true], 'the hello');
     equal(hello.instances, [{ sessionId: 'one', appId: APP_ID, userId: 'alice' }], 'instances');
-    equal(await asked, refused('RENEW_TOKEN', 102, 'USER_NOT_LOGGED_IN'), 'renewToken');
+    equal(await answer, refused('RENEW_TOKEN', 102, 'USER_NOT_LOGGED_IN'), 'renewToken');
   }
   await session.next('ConnectionStateChanged', CONNECTING);
   await session.next('ConnectionStateChanged', TIMED_OUT);
   equal(await login, refused('LOGIN', 9, 'TIMEOUT'), 'login');
 }
 
-/** Another bridge comes: the page stays, and nobody who was not logged in is kept for it. */
+/** Another bridge connects: the page stays, and keeps only sessions that were logged in. */
 async function anotherBridge(ctx) {
   const { driver } = await ctx.own();
   const first = await driver.agent();
@@ -121,7 +121,7 @@ async function told(ctx) {
   throw new Unexpected('the browser lives on');
 }
 
-/** The link's status, once it has been asked for after a second dial. */
+/** The link's status after a second dial. */
 async function dialledAgain(agent) {
   for (let waited = 0; waited < 15_000; waited += 200) {
     const { page } = await agent.status();

@@ -1,4 +1,4 @@
-// The lane would prove little if the browser took any certificate: one that does not know the CA refuses ours.
+// A browser without the CA refuses the certificate, so the other scenarios prove its verification.
 
 import { equal, matching } from '../../web/expect.mjs';
 

@@ -1,7 +1,7 @@
 """Calls.
 
-This SDK sends the invitation's extra with every answer, whatever the application says: what the other side gets is
-always that.
+This SDK sends the invitation's extra with every answer, in place of the application's: the other side always gets
+the former.
 """
 
 from expect import ANY_TEXT, containing, equal, json_text
@@ -181,5 +181,5 @@ async def relogin_without_stale_calls(ctx):
     await both.bob.logged_in()
     await both.alice.sends(both.bob.account, 'welcome back')
     await both.bob.saw(('session', 'on_msg_instant_received', both.alice.account, 0, 'welcome back'))
-    # And the next call is one that both know.
+    # Both sides have the next call.
     await both.ring('again')

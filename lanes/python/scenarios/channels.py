@@ -77,8 +77,8 @@ async def channel_message(ctx):
 
     async def both_saw(sender, *texts):
         for member in (alice, bob):
-            told = ((name, 'on_msg_channel_received', sender.account, sender.uid, text) for text in texts)
-            await member.saw(*told)
+            events = ((name, 'on_msg_channel_received', sender.account, sender.uid, text) for text in texts)
+            await member.saw(*events)
 
     equal(await in_alices.say('hello room'), ['', {'result': 'ok'}], 'answer of msg_channel_send')
     await both_saw(alice, 'hello room')

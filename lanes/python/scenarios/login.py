@@ -15,11 +15,11 @@ async def login(ctx):
     equal(alice.state, 'CONNECTING', 'state while logging in')
     await alice.logged_in()
     equal(alice.state, 'LOGINED', 'state after on_login_success')
-    asked = [f'http://lbs.sig.agora.io/getaddr?vid={APP_ID}'] if ctx.way == 'lookup' else []
-    equal(alice.lookups, asked, 'look-ups')
+    lookups = [f'http://lbs.sig.agora.io/getaddr?vid={APP_ID}'] if ctx.way == 'lookup' else []
+    equal(alice.lookups, lookups, 'look-ups')
     name, (err, text) = alice.frames[0]
     equal([name, err], ['login_ret', ''], 'the first frame')
-    equal(json.loads(text), containing(result='ok', uid=ANY_UID, line=ANY_TEXT), 'what login_ret says')
+    equal(json.loads(text), containing(result='ok', uid=ANY_UID, line=ANY_TEXT), 'the content of login_ret')
 
 
 @scenario(needs='auth')
@@ -114,7 +114,7 @@ async def kicked(ctx):
 async def ping(ctx):
     """The SDK counts its pings and ends the session when an answer is more than three behind.
 
-    So it takes four of them, ten seconds apart, to tell an echo from a number that stays the same.
+    So it takes four of them, ten seconds apart, to distinguish an echo from a constant number.
     """
     alice = await ctx.user('alice')
     await ctx.sleep(42)

@@ -96,8 +96,8 @@ async def peer_message_offline(ctx):
 async def peer_message_burst(ctx):
     """More messages than one answer of the mailbox holds (30), each once and in order.
 
-    The SDK does not ask again by itself: neither when an answer is full nor when it is told of a message while a
-    question is under way. Without another word of the bridge the rest would wait.
+    The SDK does not poll again by itself: neither after a full answer nor after a notification during a poll. Without
+    another notification the rest would wait.
     """
     alice, bob = await ctx.pair()
     texts = [f'message {number}' for number in range(40)]
@@ -145,7 +145,7 @@ async def call_unknown(ctx):
 @scenario
 async def relogin_without_duplicates(ctx):
     """A message that has been delivered is not delivered to the next session, although the SDK, which acknowledges
-    with its next question only, has not said that it has it; what came meanwhile is."""
+    with its next poll only, has not acknowledged it; later messages are delivered."""
     alice, bob = await ctx.pair()
     await alice.sends(bob.account, 'before')
     await bob.saw((*RECEIVED, alice.account, 0, 'before'))

@@ -13,7 +13,7 @@ export async function run(ctx) {
   await alice.joins(room, [[alice.account, alice.uid]]);
 
   for (const client of [alice, bob]) {
-    equal(await isin(client, alice.account), ['', containing({ isin: 1 })], `${client.account} asks for a member`);
-    equal(await isin(client, bob.account), ['', containing({ isin: 0 })], `${client.account} asks for another`);
+    equal(await isin(client, alice.account), ['', containing({ isin: 1 })], `${client.account} queries a member`);
+    equal(await isin(client, bob.account), ['', containing({ isin: 0 })], `${client.account} queries another account`);
   }
 }

@@ -18,5 +18,5 @@ export async function run(ctx) {
   await alice.saw([room, 'onChannelUserJoined', bob.account, bob.uid]);
   equal(await num(alice, room), ['', containing({ num: 2 })], 'joined, two');
   equal(await num(carol, room), ['', containing({ num: 2 })], 'not joined');
-  equal(await num(carol, ctx.name('empty')), ['', containing({ num: 0 })], 'a channel nobody is in');
+  equal(await num(carol, ctx.name('empty')), ['', containing({ num: 0 })], 'an empty channel');
 }

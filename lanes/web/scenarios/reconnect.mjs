@@ -1,5 +1,5 @@
-// The network is gone for a moment. The SDK logs in again by itself, with a success the application sees, and what was
-// sent meanwhile arrives, once.
+// The network fails for a moment. The SDK logs in again by itself, with an event of success, and messages of that time
+// arrive once.
 
 import { equal } from '../expect.mjs';
 
