@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 
 use crate::admin::guard::admit;
 use crate::admin::reply::{Reply, text};
-use crate::admin::routes::route;
+use crate::admin::routes::answer;
 use crate::server::Server;
 use runtime::net::Acceptor;
 
@@ -68,7 +68,7 @@ pub async fn serve_requests(server: Arc<Server>, local: SocketAddr, stream: impl
 
 async fn respond(server: &Arc<Server>, local: SocketAddr, request: Request<Incoming>) -> Reply {
     match admit(&server.config().admin, local, request.uri(), request.headers()) {
-        Ok(()) => route(server, request).await,
+        Ok(()) => answer(server, request).await,
         Err((status, why)) => text(status, why),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The session copies its records into the ring, as it does for a recording. The viewer's task redacts them, names
 //! their rows and writes them as server-sent events. A viewer that is too slow loses the stream, and the last event
-//! says so.
+//! has the reason.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;

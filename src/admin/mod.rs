@@ -17,6 +17,6 @@ pub use http::{serve_admin, serve_requests};
 pub use live::Viewers;
 pub use metrics::{Clients, LoginResult, Metrics, OTHER};
 pub use readiness::{NotReady, Started, not_ready};
-pub use routes::PATHS;
+pub use routes::{ROUTES, Route};
 pub use usage::{Group, Totals, Usage};
 pub use usage_keeper::UsageKeeper;

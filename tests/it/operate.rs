@@ -11,7 +11,7 @@ use crate::support::{
     Client, Got, PATIENCE, Program, admin, emit, empty_folder, eventually, free_address, http, serve_with_config,
     to_file, with_admin,
 };
-use sigbridge::admin::PATHS;
+use sigbridge::admin::{ROUTES, Route};
 use sigbridge::config::Accounts;
 use sigbridge::server::{ClientView, SessionView};
 use sigbridge::startup::Running;
@@ -40,7 +40,10 @@ async fn every_path_is_guarded() {
     let mut config = with_admin();
     config.admin.token = Some("0123456789abcdef".into());
     let running = serve_with_config(config).await;
-    for (method, path, purpose) in PATHS {
+    for Route {
+        method, path, purpose, ..
+    } in ROUTES
+    {
         let request = format!("{method} {}", path.replace("{id}", "7"));
         assert!(!purpose.is_empty());
         for header in ["origin: https://evil.example", "sec-fetch-site: cross-site"] {
@@ -62,7 +65,7 @@ async fn every_path_is_guarded() {
 #[test]
 fn every_path_is_documented() {
     let page = include_str!("../../docs/admin.md");
-    for (method, path, _) in PATHS {
+    for Route { method, path, .. } in ROUTES {
         assert!(
             page.contains(&format!("`{method} {path}`")),
             "docs/admin.md lacks {method} {path}"

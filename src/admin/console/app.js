@@ -339,7 +339,7 @@ function live(id) {
   const MOST = 2000;
   const pause = h('button', { 'aria-pressed': 'false', onclick: toggle }, 'Pause');
   const filter = h('input', { type: 'search', placeholder: 'filter', 'aria-label': 'Filter events', oninput: refilter });
-  const said = h('span', { class: 'dim', role: 'status' });
+  const streamState = h('span', { class: 'dim', role: 'status' });
   const list = table(['Time', 'Kind', 'Row', 'Content'], { class: 'timeline', 'aria-label': 'Events of the session' });
   const scroller = h('div', { class: 'scroll' }, list.element);
   const facts = h('dl', { class: 'facts' });
@@ -354,7 +354,7 @@ function live(id) {
   }
   show(detail, empty('Select an event'));
   add(main, [
-    bar('Live', filter, pause, h('button', { onclick: () => { list.body.textContent = ''; } }, 'Clear'), said, h('span', { class: 'grow' }),
+    bar('Live', filter, pause, h('button', { onclick: () => { list.body.textContent = ''; } }, 'Clear'), streamState, h('span', { class: 'grow' }),
       h('button', { class: 'danger', onclick: () => close({ id, account: facts.dataset.account }) }, 'Close session')),
     card(facts),
     h('div', { class: 'split' }, h('div', { class: 'card fill' }, scroller), detail),
@@ -432,7 +432,7 @@ function live(id) {
   async function follow() {
     const answer = await request(`/sessions/${id}/live`, { signal: abort.signal });
     if (!answer.ok) throw new Error((await answer.text()).trim());
-    said.textContent = 'following';
+    streamState.textContent = 'following';
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = '';
     for (;;) {
@@ -448,7 +448,7 @@ function live(id) {
         if (kind === 'record') put(event);
         else {
           put({ at_ms: Date.now(), kind: 'end', what: event.reason });
-          said.textContent = event.reason;
+          streamState.textContent = event.reason;
           announce(event.reason);
         }
       }
@@ -456,7 +456,7 @@ function live(id) {
   }
 
   follow().catch((error) => {
-    if (error.name !== 'AbortError') said.textContent = error.message;
+    if (error.name !== 'AbortError') streamState.textContent = error.message;
   });
   let gone = false;
   const stop = every(1500, async () => {
@@ -588,10 +588,10 @@ function recordings() {
   const nothing = empty('No recorded files');
   add(main, [bar('Recordings', mark, h('span', { class: 'grow' }), account, app, start, stop), card(note), card(h('div', { class: 'scroll' }, list.element), nothing)]);
   async function act(path) {
-    const said = await post(path).catch((error) => error.message);
-    announce(said);
+    const result = await post(path).catch((error) => error.message);
+    announce(result);
     await load().catch(failed);
-    note.textContent = `${said}. ${note.textContent}`;
+    note.textContent = `${result}. ${note.textContent}`;
   }
   async function load() {
     const answer = await get('/recordings');

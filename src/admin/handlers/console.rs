@@ -4,25 +4,23 @@ use hyper::StatusCode;
 
 use crate::admin::reply::{Reply, reply};
 
-/// Path, media type and content of each file.
-const FILES: &[(&str, &str, &str)] = &[
-    ("", "text/html; charset=utf-8", include_str!("../console/index.html")),
-    (
-        "app.js",
-        "text/javascript; charset=utf-8",
-        include_str!("../console/app.js"),
-    ),
-    (
-        "style.css",
-        "text/css; charset=utf-8",
-        include_str!("../console/style.css"),
-    ),
-];
+const PAGE: &str = include_str!("../console/index.html");
+const PROGRAM: &str = include_str!("../console/app.js");
+const STYLE: &str = include_str!("../console/style.css");
 
-/// Returns a file of the console.
-pub fn file(path: &str) -> Option<Reply> {
-    let (_, kind, content) = FILES.iter().find(|(known, ..)| *known == path)?;
-    Some(reply(StatusCode::OK, kind, *content))
+/// Returns the page.
+pub fn page() -> Reply {
+    reply(StatusCode::OK, "text/html; charset=utf-8", PAGE)
+}
+
+/// Returns the page's program.
+pub fn program() -> Reply {
+    reply(StatusCode::OK, "text/javascript; charset=utf-8", PROGRAM)
+}
+
+/// Returns the page's style.
+pub fn style() -> Reply {
+    reply(StatusCode::OK, "text/css; charset=utf-8", STYLE)
 }
 
 #[cfg(test)]
@@ -31,9 +29,10 @@ mod tests {
 
     #[test]
     fn the_console_is_small_and_writes_text_only() {
-        let bytes: usize = FILES.iter().map(|(_, _, content)| content.len()).sum();
+        let files = [("page", PAGE), ("program", PROGRAM), ("style", STYLE)];
+        let bytes: usize = files.iter().map(|(_, content)| content.len()).sum();
         assert!(bytes <= 60_000, "{bytes} bytes");
-        for (path, _, content) in FILES {
+        for (path, content) in files {
             for forbidden in [
                 "innerHTML",
                 "outerHTML",

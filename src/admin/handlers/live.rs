@@ -9,7 +9,7 @@ use crate::admin::live::{NoView, view};
 use crate::admin::reply::{Reply, stream, text};
 use crate::server::Server;
 
-/// Streams what happens in a session, as server-sent events.
+/// Streams the events of a session, as server-sent events.
 pub fn live(server: &Arc<Server>, id: &str) -> Reply {
     let (session, inbox) = match find(server, id) {
         Ok(found) => found,

@@ -244,7 +244,7 @@ fn build(server: &Server, profile: &str, version: Option<&Text>) -> Text {
     })
 }
 
-/// Returns what is shown of a session.
+/// Returns the fields of a session.
 pub fn shown(server: &Server, view: &SessionView) -> Shown {
     let (client, numbers) = (view.client(), view.numbers());
     let millis = |time: Time| time.as_millis();

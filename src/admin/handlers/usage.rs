@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 use crate::admin::reply::{Reply, json};
 use crate::server::Server;
 
-/// Returns what each kind of client uses, and what is inexact for it.
+/// Returns calls, events and limitations by kind of client.
 pub fn usage(server: &Server) -> Reply {
     let set = server.sets.current();
     let groups: Vec<Json> = set

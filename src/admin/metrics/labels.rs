@@ -4,7 +4,7 @@ use tables::Tables;
 use tables::row::RowKind;
 use trace::coverage::Noted;
 
-/// Whether a drop is what a limit or the configuration asks for. Others are losses.
+/// True for a drop that a limit or the configuration requires. Others are losses.
 pub type IsIntentional = bool;
 
 /// Everything that [`Metrics::dropped`](super::Metrics::dropped) counts.

@@ -66,7 +66,7 @@ struct Reason {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct KindLabel {
     what: &'static str,
-    /// Whether a limit or the configuration asks for the drop.
+    /// `true` if a limit or the configuration requires the drop.
     intentional: &'static str,
 }
 
@@ -377,7 +377,7 @@ impl Metrics {
         self.certificate_loads.get_or_create(&Result { result }).inc();
     }
 
-    /// Counts what a limit has refused.
+    /// Counts a refusal by a limit.
     pub fn limit_reached(&self, limit: Limit) {
         self.limits.get_or_create(&LimitName { limit: limit.key() }).inc();
     }

@@ -16,7 +16,7 @@ use crate::support::{
     Client, PATIENCE, Program, Receiver, RedisServer, emit, empty_folder, eventually, free_address, http, is_installed,
     to_file,
 };
-use sigbridge::admin::PATHS;
+use sigbridge::admin::{ROUTES, Route};
 
 const LINK: &str = "linksecret-0123456789abcdef";
 const LINE_KEY: &str = "linekey-0123456789abcdef";
@@ -132,7 +132,7 @@ impl Run {
         let forged = of_alice.replace(":1:", ":2:") + "0";
         refused.send(login_frame("alice", &forged)).await;
         assert_ne!(refused.login_ret().await.err, "");
-        self.strangers().await;
+        self.without_access().await;
         let mut shown = self.operate().await;
         if let Some(redis) = &mut self.redis {
             // It forgets the user, so that each connection is refused.
@@ -206,7 +206,7 @@ impl Run {
     }
 
     /// Connections with a wrong secret, and a report whose URL and body have secrets of a client.
-    async fn strangers(&self) {
+    async fn without_access(&self) {
         http(self.http, "POST /?q=urlsecret", &[], r#"{"key":"REPORTTOKEN"}"#).await;
         for (addr, path, secret) in [(self.agents, "/agent", LINK), (self.admin, "/sessions", ADMIN)] {
             let wrong = format!("authorization: Bearer wrong-{secret}");
@@ -218,7 +218,7 @@ impl Run {
             ];
             let answer = http(addr, &format!("GET {path}"), &upgrade, "").await;
             assert!([401, 404].contains(&answer.status), "{answer:?}");
-            lacks("an answer to a stranger", &answer.body, [secret]);
+            lacks("an answer without access", &answer.body, [secret]);
         }
     }
 
@@ -233,7 +233,7 @@ impl Run {
         let good = fs::read_to_string(&config).expect("the config");
         let bad = good.replace("[auth]\n", &format!("[auth]\ncertificate = \"{MISPLACED}\"\n"));
         fs::write(&config, bad).expect("the folder can be written");
-        for (method, path, _) in PATHS {
+        for Route { method, path, .. } in ROUTES {
             // These end the session, the process, or not at all.
             if path.ends_with("/close") || path.ends_with("/live") || *path == "/drain" {
                 continue;
