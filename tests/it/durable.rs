@@ -1,4 +1,6 @@
-//! Sidecars that are killed: what they had accepted is there at the next one, by login and by session line.
+//! Sidecars that are killed: accepted messages are at the next one, by login and by session line.
+
+mod unsaved;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -109,7 +111,7 @@ async fn lines_that_were_not_fetched_survive_their_sidecar() {
     assert_eq!(texts(&lines), ["2", "3", "4", "5"], "in order, once, above {version}");
     assert!(version > 3, "above the versions of the first login");
     assert_eq!(bob.poll(version + 4).await, (version + 4, vec![]));
-    // What is acknowledged is not given again.
+    // Acknowledged lines are not delivered again.
     sleep(QUIET).await;
     first.restart().await;
     let mut bob = Client::login(first.http, "bob").await;
@@ -154,8 +156,8 @@ async fn a_line_is_resumed_at_another_sidecar() {
     alice
         .call("channel_sendmsg", json!({"name": "room", "msg": "still there?"}))
         .await;
-    let emitted = back.matching("notify channel2 8 ").await;
-    assert!(emitted.contains("still there?"), "{emitted}");
+    let notification = back.matching("notify channel2 8 ").await;
+    assert!(notification.contains("still there?"), "{notification}");
     // And back, with the same line: it was not replaced.
     first.restart().await;
     second.kill();

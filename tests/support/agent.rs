@@ -1,6 +1,8 @@
 //! RTM behind a link: an in-process agent with an embedded RTM, and TCP proxies that can be cut.
 
+use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use agent_link::acceptor::AccessPolicy;
@@ -17,9 +19,8 @@ use sigbridge::config::{Config, RtmToken, UpstreamKind};
 use sigbridge::startup::Running;
 use sigbridge::upstream::EmbeddedUpstream;
 use tables::Tables;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -28,12 +29,12 @@ pub const UPSTREAM: &str = "SIGBRIDGE_TEST_UPSTREAM";
 
 /// Creates an in-process RTM, usable by several agents.
 pub fn embedded(config: &Config) -> Arc<EmbeddedUpstream> {
-    let world = RtmServiceConfig {
+    let service = RtmServiceConfig {
         rate_scale: config.embedded.rate_scale,
         offline_messages: config.embedded.offline_messages,
         ..RtmServiceConfig::default()
     };
-    let local = EmbeddedUpstream::new(world, Clock::start());
+    let local = EmbeddedUpstream::new(service, Clock::start());
     tokio::spawn(local.clone().run(CancellationToken::new()));
     local
 }
@@ -55,7 +56,7 @@ pub fn agent(platform: &str, rtm: Arc<dyn Upstream>, to: SocketAddr) -> Cancella
         let url = format!("ws://{to}/agent");
         tokio::select! {
             () = serve_driver(host, &url, None, CancellationToken::new()) => {}
-            // As for a killed process: no farewell is sent.
+            // As for a killed process: no logout is sent.
             () = shutdown.cancelled() => {}
         }
     });
@@ -77,36 +78,69 @@ pub async fn linked(running: &Running) {
     super::eventually("agent connected", || driver.status().up).await;
 }
 
+/// The server of a proxy.
+#[derive(Clone)]
+enum Target {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
+}
+
+type ReadHalf = Box<dyn AsyncRead + Send + Unpin>;
+type WriteHalf = Box<dyn AsyncWrite + Send + Unpin>;
+
+impl Target {
+    async fn connect(&self) -> io::Result<(ReadHalf, WriteHalf)> {
+        match self {
+            Self::Tcp(addr) => {
+                let (read, write) = TcpStream::connect(addr).await?.into_split();
+                Ok((Box::new(read), Box::new(write)))
+            }
+            Self::Unix(path) => {
+                let (read, write) = UnixStream::connect(path).await?.into_split();
+                Ok((Box::new(read), Box::new(write)))
+            }
+        }
+    }
+}
+
 /// TCP proxy to a server that can be cut, and accepts new connections at once. It can freeze, too.
 pub struct Wire {
     /// Listen address.
     pub addr: SocketAddr,
     now: Arc<Mutex<CancellationToken>>,
-    frozen: watch::Sender<bool>,
+    requests: watch::Sender<bool>,
+    answers: watch::Sender<bool>,
 }
 
 impl Wire {
-    /// Starts a proxy.
+    /// Starts a proxy to a TCP server.
     pub async fn to(to: SocketAddr) -> Self {
+        Self::start(Target::Tcp(to)).await
+    }
+
+    /// Starts a proxy to a server on a Unix socket.
+    pub async fn to_unix(to: PathBuf) -> Self {
+        Self::start(Target::Unix(to)).await
+    }
+
+    async fn start(to: Target) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let addr = listener.local_addr().expect("it is bound");
         let now = Arc::new(Mutex::new(CancellationToken::new()));
         let cut = now.clone();
-        let (frozen, is_frozen) = watch::channel(false);
+        let (requests, requests_frozen) = watch::channel(false);
+        let (answers, answers_frozen) = watch::channel(false);
         tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
-                let (cut, is_frozen) = (cut.lock().clone(), is_frozen.clone());
+                let (cut, to) = (cut.lock().clone(), to.clone());
+                let frozen = (requests_frozen.clone(), answers_frozen.clone());
                 tokio::spawn(async move {
-                    let Ok(far) = TcpStream::connect(to).await else {
+                    let Ok((far_in, far_out)) = to.connect().await else {
                         return;
                     };
-                    let ((near_in, near_out), (far_in, far_out)) = (near.into_split(), far.into_split());
-                    let both = async {
-                        tokio::join!(
-                            pump(near_in, far_out, is_frozen.clone()),
-                            pump(far_in, near_out, is_frozen)
-                        )
-                    };
+                    let (near_in, near_out) = near.into_split();
+                    let both =
+                        async { tokio::join!(pump(near_in, far_out, frozen.0), pump(far_in, near_out, frozen.1)) };
                     tokio::select! {
                         _ = both => {}
                         () = cut.cancelled() => {}
@@ -114,7 +148,12 @@ impl Wire {
                 });
             }
         });
-        Self { addr, now, frozen }
+        Self {
+            addr,
+            now,
+            requests,
+            answers,
+        }
     }
 
     /// Cuts the current connections.
@@ -124,12 +163,23 @@ impl Wire {
 
     /// While frozen, nothing passes, and nothing is closed.
     pub fn freeze(&self, frozen: bool) {
-        self.frozen.send_replace(frozen);
+        self.freeze_requests(frozen);
+        self.freeze_answers(frozen);
+    }
+
+    /// While frozen, nothing passes to the server.
+    pub fn freeze_requests(&self, frozen: bool) {
+        self.requests.send_replace(frozen);
+    }
+
+    /// While frozen, nothing passes from the server.
+    pub fn freeze_answers(&self, frozen: bool) {
+        self.answers.send_replace(frozen);
     }
 }
 
 /// Copies bytes until the end of one side.
-async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut frozen: watch::Receiver<bool>) {
+async fn pump(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, mut frozen: watch::Receiver<bool>) {
     let mut chunk = vec![0; 16 * 1024];
     while let Ok(length @ 1..) = from.read(&mut chunk).await {
         let _ = frozen.wait_for(|frozen| !frozen).await;

@@ -131,7 +131,8 @@ impl RedisServer {
         signal("-CONT");
     }
 
-    fn socket(&self) -> String {
+    /// Returns the path of its socket.
+    pub fn socket(&self) -> String {
         format!("{}/redis.sock", self.folder.display())
     }
 }
