@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 
 use identity::access_token::BadProject;
 use rtm::AppId;
+use runtime::net;
+use tokio::net::TcpListener;
 
 use crate::upstream::RestError;
 
@@ -46,4 +48,11 @@ pub enum StartError {
     /// The TLS library cannot be set up.
     #[error("cannot set TLS up")]
     Tls(#[from] rustls::Error),
+}
+
+impl StartError {
+    /// Binds an address. Returns the listener and its actual address, or the error of the start.
+    pub fn bind(addr: SocketAddr) -> Result<(TcpListener, SocketAddr), Self> {
+        net::bind(addr).map_err(|source| Self::Bind { addr, source })
+    }
 }

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -19,7 +18,6 @@ use crate::server::udp::UdpSockets;
 pub use crate::start_error::StartError;
 use crate::webhook::Webhooks;
 use agent_link::driver::Driver;
-use runtime::net;
 use runtime::net::Shortages;
 use tables::Tables;
 
@@ -56,7 +54,7 @@ pub struct Running {
     pub driver: Option<Arc<Driver>>,
 }
 
-/// How long the start waits for the key of session lines that sidecars on one Redis share.
+/// Longest wait of the start for the key of session lines that sidecars on one Redis share.
 const LINE_KEY_WAIT: Duration = Duration::from_secs(1);
 
 /// Starts a server in the current tokio runtime.
@@ -72,21 +70,21 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
 /// # Errors
 /// As [`start`].
 pub async fn start_with(config: Config, tables: Tables, clock: Clock) -> Result<Running, StartError> {
-    let (http, http_addr) = bind(config.listen.http)?;
+    let (http, http_addr) = StartError::bind(config.listen.http)?;
     let tcp = match config.listen.tcp {
-        Some(addr) => Some(bind(addr)?),
+        Some(addr) => Some(StartError::bind(addr)?),
         None => None,
     };
     let tcp_port = tcp.as_ref().map(|(_, addr)| addr.port());
     let udp = UdpSockets::bind(&config, tcp_port).await;
     let udp = udp.map_err(|(addr, source)| StartError::Bind { addr, source })?;
     let wss = match config.listen.wss {
-        Some(addr) => Some(bind(addr)?),
+        Some(addr) => Some(StartError::bind(addr)?),
         None => None,
     };
     let tls = Arc::new(Tls::new(config.tls.as_ref())?);
     let admin = match config.admin.listen {
-        Some(addr) => Some(bind(addr)?),
+        Some(addr) => Some(StartError::bind(addr)?),
         None => None,
     };
     let tables = Arc::new(tables);
@@ -99,8 +97,8 @@ pub async fn start_with(config: Config, tables: Tables, clock: Clock) -> Result<
     let webhooks = Arc::new(Webhooks::start(&config.webhook, clock, metrics.clone())?);
     let tracer = Arc::new(Tracer::start(&config.otel, clock, &metrics)?);
     let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
-    let emitted = (&metrics, &webhooks, &shortages);
-    let upstreams = start_upstreams(&config, &tables, emitted, clock, &tasks, &shutdown).await?;
+    let shared = (&metrics, &webhooks, &shortages);
+    let upstreams = start_upstreams(&config, &tables, shared, clock, &tasks, &shutdown).await?;
     let guard = shutdown.clone().drop_guard();
     let upstream = (upstreams.upstream, upstreams.driver.clone(), upstreams.redis);
     let server = Server::new(
@@ -154,9 +152,4 @@ pub async fn start_with(config: Config, tables: Tables, clock: Clock) -> Result<
         users: upstreams.users,
         driver: upstreams.driver,
     })
-}
-
-/// Binds an address. Returns the listener and its actual address.
-pub(super) fn bind(addr: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
-    net::bind(addr).map_err(|source| StartError::Bind { addr, source })
 }

@@ -29,7 +29,7 @@ pub struct EmbeddedUpstream {
 }
 
 struct App {
-    world: RtmService,
+    service: RtmService,
     clients: HashMap<ClientId, EventSink>,
     /// Buffer for the outputs of the next call.
     outputs: Vec<Output>,
@@ -65,7 +65,7 @@ impl EmbeddedUpstream {
     }
 
     fn deadline(&self) -> Option<Time> {
-        self.apps.lock().values().filter_map(|app| app.world.deadline()).min()
+        self.apps.lock().values().filter_map(|app| app.service.deadline()).min()
     }
 
     fn tick(&self) {
@@ -75,28 +75,28 @@ impl EmbeddedUpstream {
         let mut apps = self.apps.lock();
         for app in apps.values_mut() {
             let mut out = Vec::new();
-            app.world.tick(now, &mut out);
+            app.service.tick(now, &mut out);
             app.emit(&mut out);
         }
-        apps.retain(|_, app| !app.clients.is_empty() || !app.world.is_empty());
+        apps.retain(|_, app| !app.clients.is_empty() || !app.service.is_empty());
     }
 
     /// Acts on the service of a client as the RTM side does: a lost link, a ban, the end of its process.
     pub fn at_service(&self, client: &ClientKey, act: impl FnOnce(&mut RtmService, Time, ClientId, &mut Vec<Output>)) {
         self.with(&client.app, |app, now, out| {
-            act(&mut app.world, now, ClientId(client.number), out);
+            act(&mut app.service, now, ClientId(client.number), out);
         });
     }
 
     fn with(&self, app: &AppId, act: impl FnOnce(&mut App, Time, &mut Vec<Output>)) {
         let mut apps = self.apps.lock();
         let Some(app) = apps.get_mut(app) else { return };
-        let before = app.world.deadline();
+        let before = app.service.deadline();
         let mut out = std::mem::take(&mut app.outputs);
         act(app, self.clock.now(), &mut out);
         app.emit(&mut out);
         app.outputs = out;
-        if app.world.deadline() != before {
+        if app.service.deadline() != before {
             self.changed.notify_one();
         }
     }
@@ -106,7 +106,7 @@ impl Upstream for EmbeddedUpstream {
     fn open(&self, app: &AppId, sink: EventSink) -> ClientKey {
         let mut apps = self.apps.lock();
         let entry = apps.entry(app.clone()).or_insert_with(|| App::new(self.config));
-        let client = entry.world.open();
+        let client = entry.service.open();
         entry.clients.insert(client, sink);
         ClientKey {
             app: app.clone(),
@@ -118,7 +118,7 @@ impl Upstream for EmbeddedUpstream {
         self.with(&client.app, |app, now, out| {
             let id = ClientId(client.number);
             if app.clients.contains_key(&id) {
-                app.world.call(now, id, request, call, out);
+                app.service.call(now, id, request, call, out);
             }
         });
     }
@@ -130,8 +130,8 @@ impl Upstream for EmbeddedUpstream {
                 return;
             }
             // A logout withdraws the client's invitations; a close does not.
-            app.world.call(now, id, 0, RtmCall::Logout {}, out);
-            app.world.close(now, id, out);
+            app.service.call(now, id, 0, RtmCall::Logout {}, out);
+            app.service.close(now, id, out);
         });
     }
 
@@ -143,7 +143,7 @@ impl Upstream for EmbeddedUpstream {
 impl App {
     fn new(config: RtmServiceConfig) -> Self {
         Self {
-            world: RtmService::new(config),
+            service: RtmService::new(config),
             clients: HashMap::default(),
             outputs: Vec::new(),
         }

@@ -9,4 +9,4 @@ pub use agent_link::connect::DialError;
 pub use embedded::EmbeddedUpstream;
 pub use rest::{ClientError as RestError, WithRest};
 pub use rtm::upstream::{ClientKey, EventSink, Upstream, UpstreamEvent};
-pub use start::{Upstreams, start_upstreams, world};
+pub use start::{Upstreams, embedded_config, start_upstreams};

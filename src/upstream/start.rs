@@ -28,7 +28,7 @@ use runtime::clock::Clock;
 use runtime::net::Shortages;
 use tables::Tables;
 
-use crate::startup::{StartError, bind};
+use crate::start_error::StartError;
 use crate::upstream::rtm_tokens::AppTokens;
 
 /// SDK platform of the embedded RTM's clients.
@@ -65,11 +65,11 @@ pub async fn start_upstreams(
     tasks: &TaskTracker,
     shutdown: &CancellationToken,
 ) -> Result<Upstreams, StartError> {
-    let local = EmbeddedUpstream::new(world(config), clock);
+    let local = EmbeddedUpstream::new(embedded_config(config), clock);
     tasks.spawn(local.clone().run(shutdown.clone()));
     let mut users = None;
     if let Some(addr) = config.embedded.listen {
-        let (listener, bound) = bind(addr)?;
+        let (listener, bound) = StartError::bind(addr)?;
         users = Some(bound);
         let platform = tables
             .platforms
@@ -97,7 +97,7 @@ pub async fn start_upstreams(
     let (mut driver, mut agents, mut tokens) = (None, None, None);
     if config.uses(UpstreamKind::Agent) {
         let agent = &config.upstream.agent;
-        let (listener, bound) = bind(agent.listen)?;
+        let (listener, bound) = StartError::bind(agent.listen)?;
         agents = Some(bound);
         let times = DriverConfig {
             call_wait: agent.call_wait,
@@ -139,9 +139,9 @@ pub async fn start_upstreams(
 /// Counts link events and reports them to webhooks.
 fn watched(metrics: &Metrics, webhooks: &Arc<Webhooks>) -> LinkHealth {
     let webhooks = webhooks.clone();
-    metrics.link().watched(move |news| {
+    metrics.link().watched(move |event| {
         let upstream = "agent".into();
-        webhooks.emit(match news {
+        webhooks.emit(match event {
             LinkEvent::Up => TraceEvent::UpstreamUp { upstream },
             LinkEvent::Down => TraceEvent::UpstreamDown {
                 upstream,
@@ -160,7 +160,7 @@ fn watched(metrics: &Metrics, webhooks: &Arc<Webhooks>) -> LinkHealth {
 }
 
 /// Returns the config of the embedded RTM.
-pub fn world(config: &Config) -> RtmServiceConfig {
+pub fn embedded_config(config: &Config) -> RtmServiceConfig {
     RtmServiceConfig {
         rate_scale: config.embedded.rate_scale,
         offline_messages: config.embedded.offline_messages,

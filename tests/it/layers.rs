@@ -1,5 +1,7 @@
 //! The layers: which crate may use which, and rules for their sources that Cargo does not check.
 
+mod circles;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
@@ -69,7 +71,7 @@ fn crates_use_only_those_below() {
     assert_eq!(used, allowed.collect());
 }
 
-/// The Signaling side is data: the tables know its names, and the code that runs them knows none.
+/// The Signaling side is data: its names are in the tables, and not in the code that runs them.
 #[test]
 fn no_signaling_name_is_in_code() {
     let tables = Tables::built_in().expect("the built-in tables compile");
@@ -171,7 +173,7 @@ fn program(folder: &Path) -> Vec<(PathBuf, String)> {
     sources
 }
 
-/// Whether a part of a path names tests: `tests`, `tests.rs`, `tests_native.rs`.
+/// Returns true if a part of a path names tests: `tests`, `tests.rs`, `tests_native.rs`.
 fn is_test(part: &OsStr) -> bool {
     part.to_str().is_some_and(|part| part.starts_with("tests"))
 }

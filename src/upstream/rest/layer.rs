@@ -101,8 +101,8 @@ impl Answer {
 
 impl Upstream for WithRest {
     fn open(&self, app: &AppId, emit: EventSink) -> ClientKey {
-        let emitted = emit.clone();
-        let client = self.inner.open(app, Arc::new(move |news| emitted(with_ours(news))));
+        let sink = emit.clone();
+        let client = self.inner.open(app, Arc::new(move |event| sink(with_ours(event))));
         self.clients.lock().insert(client.clone(), emit);
         client
     }

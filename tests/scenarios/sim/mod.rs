@@ -47,7 +47,7 @@ use rtm::{AppId, CallKind};
 use runtime::clock::Clock;
 use sigbridge::server::run_queue::enter;
 use sigbridge::server::{Message, TableSet};
-use sigbridge::upstream::world;
+use sigbridge::upstream::embedded_config;
 
 /// The app id of every scenario.
 pub const VID: &str = "app";
@@ -121,7 +121,7 @@ impl Sim {
             let clock = Clock::start_at(START);
             (
                 clock,
-                Service::start(world(&config.server), clock, config.words.clone()),
+                Service::start(embedded_config(&config.server), clock, config.words.clone()),
             )
         };
         Self {

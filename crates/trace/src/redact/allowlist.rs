@@ -16,6 +16,10 @@ use tables::wire::{Body, Target, Wire, WirePart};
 
 /// Replacement of every token.
 pub const TOKEN: &str = "<token>";
+/// Prefix of a message line (signaling-wire 5).
+pub(super) const LINE: &str = "msg-v2 ";
+/// Prefix of a mailbox notification.
+pub(super) const MAILBOX: &str = "notify recvmsg ";
 
 /// Texts that the program writes or compares with.
 const OF_THE_PROGRAM: &[&str] = &[

@@ -12,11 +12,11 @@ use identity::is_lossless;
 
 use crate::placeholder::{Class, Label, Placeholder, Shape};
 use crate::policy::{Policy, Redaction};
-use crate::redact::allowlist::Allowlist;
+use crate::redact::allowlist::{Allowlist, LINE, MAILBOX};
 
 /// Session lines, and notifications that contain one, are long.
 fn looks_own(text: &str) -> bool {
-    text.starts_with(crate::redact::texts::LINE) || text.starts_with(crate::redact::texts::MAILBOX)
+    text.starts_with(LINE) || text.starts_with(MAILBOX)
 }
 
 /// Treatment of a text.
@@ -54,7 +54,7 @@ pub struct Dictionary {
     short: HashMap<(Shape, usize), u64>,
     hashes: HashSet<u32>,
     attributes: HashSet<Key>,
-    /// Whether some resemble texts that the program composes.
+    /// True if some resemble texts that the program composes.
     odd: bool,
 }
 

@@ -13,13 +13,10 @@ use crate::placeholder::{Class, Placeholder, Shape};
 use crate::placeholder_expand;
 use crate::redact::Redactor;
 use crate::redact::allowlist;
+use crate::redact::allowlist::{LINE, MAILBOX};
 use crate::redact::json::{Piece, Pieces, quoted, unquoted};
 use crate::redact::pseudonyms::Entry;
 
-/// Prefix of a message line (signaling-wire 5).
-pub(super) const LINE: &str = "msg-v2 ";
-/// Prefix of a mailbox notification.
-pub(super) const MAILBOX: &str = "notify recvmsg ";
 /// Maximum nesting of decomposed JSON texts; deeper ones are replaced as a whole.
 const MAX_DEPTH: usize = 8;
 /// Longest decomposed JSON text in bytes; longer ones are replaced as a whole.
