@@ -22,7 +22,7 @@ fn the_example_is_made_from_the_declarations() {
     assert_eq!(made, EXAMPLE, "UPDATE_DOCS=1 writes it");
 }
 
-/// Every declared key is one that the reader knows, and the reverse.
+/// The declared keys are those of the reader.
 #[test]
 fn all_keys_are_declared() {
     let uncommented = EXAMPLE.lines().map(|line| match line.strip_prefix("# ") {

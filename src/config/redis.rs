@@ -38,7 +38,7 @@ section! {
         /// File with the password. Default: the environment variable SIGBRIDGE_REDIS_PASSWORD.
         password as "password_file": Option<SecretString> = None, example "\"redis.password\""
             => secret_of(secret_file), Restart;
-        /// How long calls wait while Redis does not answer.
+        /// Longest wait of a call while Redis does not answer.
         call_wait: Duration = 4 * SECOND => Time(Duration::ZERO..=60 * SECOND), Restart;
         /// Interval of a sidecar's heartbeats. After five missed ones, and two more, its users are offline.
         heartbeat: Duration = SECOND => Time(100 * MS..=5 * SECOND), Restart;

@@ -94,7 +94,7 @@ fn sample_line(key: &SessionLineKey) -> String {
 section! {
     /// End of the process by SIGTERM or POST /drain. SIGINT skips both times; a second signal ends them.
     pub struct Drain("drain") derives(PartialEq, Eq) {
-        /// How long clients are still accepted after /readyz has changed to 503. Load balancers need some time to notice.
+        /// Time in which clients are still accepted after /readyz has changed to 503, because load balancers react late.
         delay: Duration = NONE => Time(NONE..=HOUR), Reload;
         /// Clients are closed one after another over this time, each in the form that its SDK understands.
         spread: Duration = 5 * SECOND => Time(NONE..=HOUR), Reload;

@@ -20,7 +20,7 @@ use rtm::value::Text;
 
 section! {
     /// Logins that are refused at given times, so that users of old apps notice before the end of service. Several entries
-    /// may apply. The refusal has the reason `sunset`, which is code 202, or 201 with SDKs that know one code only.
+    /// may apply. The refusal has the reason `sunset`, which is code 202, or 201 with SDKs that have one code only.
     pub struct SunsetKeys("sunset") derives() {
         /// App ID. Default: all apps.
         app: Option<AppId> = None, example "\"0123456789abcdef0123456789abcdef\"" => Maybe(Parsed(app_id)), Reload;

@@ -174,7 +174,7 @@ pub(super) fn valid_certificate(table: &Table<'_>, span: &Span, text: &str) -> O
     None
 }
 
-/// Parses a URL whose traffic nobody else can read: https, or http on this machine.
+/// Parses a URL with protected traffic: https, or http on this machine.
 pub(super) fn https(text: &str) -> Result<Uri, &'static str> {
     let expected = "expected a URL such as \"https://example.com/path\"";
     let uri: Uri = text.parse().map_err(|_| expected)?;

@@ -75,8 +75,8 @@ fn a_message() {
           source signaling-api 9.2, rtm-api 3.2, decisions H11
           code SEND-ACK: Signaling confirms what its server took; a later failure in RTM has no legacy event
           code PEER-OFFLINE: the peer was offline and RTM kept nothing; Signaling would have stored the message
-          code END-PREFIX: RTM ends an accepted call by a peer message with a fixed beginning; a message of an app that begins so is taken for it
-          code MAILBOX-FULL: a mailbox that its client does not empty is full some day, and no sender has all of it: what comes beyond is dropped, and its sender is not told
+          code END-PREFIX: RTM ends an accepted call by a peer message with a fixed beginning; a message of an app with this beginning has the same effect
+          code MAILBOX-FULL: a mailbox is bounded, and each sender has a share of it: messages above the bound are dropped without a notice to the sender
 
         arguments
           account <- peer = "bob"
@@ -156,7 +156,7 @@ fn values_out_of_json_and_conditions_that_are_known() {
     let frame =
         r#"["call2",["voip_invite",1,{"line":"l","channelName":"r","peer":"zoë","extra":"{\"_timeout\":180}"}]]"#;
     insta::assert_snapshot!(lines(frame, Some("app"), &["online", "timeout", "Id <-", "content <-", "uid"]), @r#"
-        code INVITE-ABANDONED: a user that RTM has put out (other login, ban) cannot withdraw a call: it rings for its `_timeout`, else until RTM ends it after 60 s
+        code INVITE-ABANDONED: a user that RTM has logged out (other login, ban) cannot withdraw a call: it rings for its `_timeout`, else until RTM ends it after 60 s
         extra <- extra = "{\"_timeout\":180}"
         uid is not sent on this wire
         online <- $extra#json._require_peer_online as flag, else false = false
