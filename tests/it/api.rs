@@ -68,10 +68,10 @@ async fn two_users_in_a_channel() {
         .expect(&[&format!(r#"onChannelUserJoined {{"account":"bob","uid":{BOB}}}"#)])
         .await;
     bob.start("messageChannelSend", json!(["room", "hello", "m1"])).await;
-    let sent = format!(r#"onMessageChannelReceive {{"channelID":"room","account":"bob","uid":{BOB},"msg":"hello"}}"#);
-    bob.expect(&["#3 null", r#"onMessageSendSuccess {"messageID":"m1"}"#, &sent])
+    let event = format!(r#"onMessageChannelReceive {{"channelID":"room","account":"bob","uid":{BOB},"msg":"hello"}}"#);
+    bob.expect(&["#3 null", r#"onMessageSendSuccess {"messageID":"m1"}"#, &event])
         .await;
-    alice.expect(&[&sent]).await;
+    alice.expect(&[&event]).await;
     bob.start("channelQueryUserNum", json!(["room"])).await;
     bob.expect(&[
         "#4 null",
@@ -335,8 +335,8 @@ async fn a_lost_rtm_connection_is_reported() {
     let key = (AppId::new("app").unwrap(), Account::new("alice").unwrap());
     let session = running.server.registry.session(&key).expect("it is logged in");
     let upstream = async |up| {
-        let emitted = Message::UpstreamEvent(Box::new(UpstreamEvent::Up(up)));
-        session.inbox.send(emitted).expect("the session works");
+        let message = Message::UpstreamEvent(Box::new(UpstreamEvent::Up(up)));
+        session.inbox.send(message).expect("the session works");
     };
     upstream(false).await;
     alice.expect(&[r#"onReconnecting {"nretry":1}"#]).await;
@@ -465,8 +465,8 @@ async fn texts_that_were_cut_and_long_numbers_arrive() {
                 .starts_with("error"),
             "{msg}"
         );
-        let emitted = bob.event("onMessageInstantReceive").await;
-        assert!(emitted.ends_with(&format!("\"msg\":{arrives}}}")), "{emitted}");
+        let event = bob.event("onMessageInstantReceive").await;
+        assert!(event.ends_with(&format!("\"msg\":{arrives}}}")), "{event}");
     }
     alice.send(&send(104, "1").replace("bob", "bob\\udc00")).await;
     assert!(alice.answer(104).await.starts_with("error 400 wrong param"));

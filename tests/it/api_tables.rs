@@ -72,7 +72,7 @@ async fn every_documented_call_is_served() {
     assert!(running.server.metrics.text().contains("sigbridge_bad_frames_total"));
 }
 
-/// A value of a type, or one that is none of it, where there is such.
+/// A value of a type, or an invalid one if the type has such.
 fn example(ty: SigType, right: bool) -> serde_json::Value {
     match (ty, right) {
         (SigType::Account, true) => json!("bob"),

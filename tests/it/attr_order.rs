@@ -36,7 +36,7 @@ enum Write {
     Clear,
 }
 
-/// When the writer gets RTM's event about its own write.
+/// Time of RTM's event about a write at its writer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Notification {
     BeforeTheReply,
@@ -46,13 +46,13 @@ enum Notification {
     Never,
 }
 
-/// What will happen, each after some milliseconds.
+/// Events of a run, each after some milliseconds.
 #[derive(Clone, Debug)]
 struct Plan {
     writes: Vec<(u64, Write)>,
-    /// What bob writes to names of his own.
+    /// Writes of Bob to names of his own.
     others: Vec<(u64, &'static str)>,
-    /// How long each of RTM's ways takes, over and over.
+    /// Delays of RTM's replies and events, used in turn.
     ways: Vec<u64>,
     /// Whether RTM wants a call later, over and over.
     refusals: Vec<bool>,
@@ -379,8 +379,8 @@ proptest! {
             [OF_BOB.to_owned(), (*value).to_owned(), "update".to_owned()]
         }).collect();
         let stage = check(plan);
-        let emitted: Vec<_> = stage.emitted(true).into_iter().filter(|[_, _, kind]| kind == "update").collect();
-        prop_assert_eq!(emitted, others);
+        let updates: Vec<_> = stage.emitted(true).into_iter().filter(|[_, _, kind]| kind == "update").collect();
+        prop_assert_eq!(updates, others);
     }
 }
 

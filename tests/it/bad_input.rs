@@ -240,18 +240,7 @@ impl Harness {
     }
 
     fn filled(&self, input: &str, client: &Client) -> String {
-        let mut forged = client.line.clone();
-        let last = forged.pop();
-        forged.push(if last == Some('0') { '1' } else { '0' });
-        let mut text = input
-            .replace("$line", &client.line)
-            .replace("$other", &self.bystander.line)
-            .replace("$forged", &forged);
-        for length in [129, 8_097, 8_193, 65_000, 65_537] {
-            text = text.replace(&format!("$x{length}"), &"x".repeat(length));
-        }
-        assert!(!text.contains('$'), "nothing fills {text}");
-        text
+        fill(input, &client.line, &self.bystander.line)
     }
 
     fn counted(&self, reason: &str) -> u64 {
@@ -281,4 +270,20 @@ fn own(reason: &str) -> Reply {
         err: reason.to_owned(),
         json: json!({"result": "failed", "reason": reason}),
     }
+}
+
+/// Returns an input with its placeholders filled: `$line` of the sender, `$other` of the bystander, `$forged`, and `$xN` for N bytes.
+pub fn fill(input: &str, line: &str, other: &str) -> String {
+    let mut forged = line.to_owned();
+    let last = forged.pop();
+    forged.push(if last == Some('0') { '1' } else { '0' });
+    let mut text = input
+        .replace("$line", line)
+        .replace("$other", other)
+        .replace("$forged", &forged);
+    for length in [129, 8_097, 8_193, 65_000, 65_533, 65_537] {
+        text = text.replace(&format!("$x{length}"), &"x".repeat(length));
+    }
+    assert!(!text.contains('$'), "unknown placeholder in {text}");
+    text
 }

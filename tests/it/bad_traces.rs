@@ -35,7 +35,7 @@ fn begun(more: &[String]) -> String {
     lines.join("\n") + "\n"
 }
 
-/// What is wrong with it, recorded RTM or live.
+/// Errors of the replay, with recorded or live RTM.
 fn refused(text: &str, live: bool) -> Option<String> {
     let (tables, encoders) = tables();
     let trace = match read(text.as_bytes()) {
@@ -61,7 +61,7 @@ fn check(text: &str, expected: &str) {
     }
 }
 
-/// What a live RTM has no part in.
+/// Errors that are independent of RTM.
 #[track_caller]
 fn check_recorded(text: &str, expected: &str) {
     let got = refused(text, false).unwrap_or_default();

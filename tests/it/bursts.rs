@@ -81,7 +81,7 @@ async fn a_channel_has_a_rate_of_its_own() {
         let mut senders = members(&running, (0..3).map(|n| format!("s{n}"))).await;
         let begun = tokio::time::Instant::now();
         let accepted = all_talk(&mut senders, 30).await;
-        // What a slow machine takes for it fills the bucket again.
+        // The time of a slow machine refills the bucket.
         let most = 20 + 20 * (begun.elapsed().as_millis() as usize + 1) / 1000 + 1;
         let over = counter(
             &running,
@@ -113,7 +113,7 @@ async fn everybody_may_join_at_once() {
 /// It has filled what the system buffers for it; its client begins to read when it is closed.
 async fn fill(running: &Running, speaker: &mut Client) {
     const MOST: usize = 3_000;
-    // What deflates badly.
+    // Text that deflates badly.
     let mut noise = 1_u64;
     let mut letter = || {
         noise = noise
@@ -160,7 +160,7 @@ async fn a_slow_client_gets_its_profiles_farewell() {
         }
     };
     assert_eq!((last, end), (Got::Frame(json!(["close", ""])), Got::Closed(Some(1008))));
-    eventually("its socket is gone", || running.server.metrics.sockets.get() == 1).await;
+    eventually("its socket is closed", || running.server.metrics.sockets.get() == 1).await;
     assert_eq!(
         running.server.registry.len(),
         2,
@@ -194,7 +194,7 @@ async fn a_client_that_takes_nothing_is_closed_in_time() {
     slow.log_in("slow").await;
     slow.call("channel_join", json!({"name": "room"})).await;
     fill(&running, &mut speaker).await;
-    eventually("its socket is gone", || running.server.metrics.sockets.get() == 1).await;
+    eventually("its socket is closed", || running.server.metrics.sockets.get() == 1).await;
 }
 
 /// The connection is full when the server stops. Unacknowledged messages are saved all the same.
@@ -337,7 +337,7 @@ async fn sessions_that_wait_for_their_clients_are_bounded() {
     let running = serve_with_config(config).await;
     for n in 0..8 {
         drop(Client::login(running.http, &format!("c{n}")).await);
-        eventually("its socket is gone", || running.server.metrics.sockets.get() == 0).await;
+        eventually("its socket is closed", || running.server.metrics.sockets.get() == 0).await;
     }
     eventually("the oldest have given up", || running.server.registry.len() == 4).await;
     let mut last = Client::login(running.http, "c7").await;

@@ -49,8 +49,11 @@ async fn a_logout_is_confirmed() {
         for input in ["", "logout\n", "logout", "quit\n", "getStatus\nlogout\nquit\n"] {
             for _ in 0..3 {
                 let (code, stdout, stderr) = output_of(start(&running, family, &[]), input.into()).await;
-                let emitted = stdout.lines().last() == Some("onLogout ecode=101");
-                assert!(code == 0 && emitted, "{family} {input:?}: {code} {stdout} {stderr}");
+                let is_logged_out = stdout.lines().last() == Some("onLogout ecode=101");
+                assert!(
+                    code == 0 && is_logged_out,
+                    "{family} {input:?}: {code} {stdout} {stderr}"
+                );
             }
         }
     }
@@ -106,7 +109,7 @@ onLogout ecode=101
         lines.sort();
         lines
     };
-    // Which of an answer and a message comes first is the engine's business.
+    // The engine decides the order of an answer and a message.
     assert_eq!(sorted(&stdout), sorted(expected), "{stdout}");
 }
 
@@ -163,7 +166,7 @@ async fn logins_that_wait_for_an_agent_are_logged() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the program starts");
-    let log = BufReader::new(server.stderr.take().expect("it was asked for"));
+    let log = BufReader::new(server.stderr.take().expect("it is piped"));
     let mut log = log.lines().map_while(Result::ok);
     let addr = log.find_map(|line| {
         let line: serde_json::Value = serde_json::from_str(&line).ok()?;

@@ -56,13 +56,13 @@ const MISTAKES: &[&[Edit]] = &[
     &[("presence.toml#presence.query", "gather = {", "lane   = ▲\"of $account\"\ngather = {", "gathered calls cannot have a lane")],
     &[("channel-attr.toml#channel-attr.set", "\"attributes of channel $channelID\"", "▲\"attributes of channel $chanelID\"", "`$chanelID` is not defined here")],
     // A limitation of the wire that is none.
-    &[("wire/web.toml#event.onInviteFailed", "\"INVITE-AWAY\"", "▲\"INVITE-AWAI\"", "there is no code `INVITE-AWAI`")],
+    &[("wire/web.toml#event.onInviteFailed", "\"INVITE-AWAY\"", "▲\"INVITE-AWAI\"", "unknown code `INVITE-AWAI`")],
     // The wire.
-    &[("wire/web.toml#function.channel_leave", "\"channel.leave\"", "▲\"channel.leav\"", "there is no row `channel.leav`")],
+    &[("wire/web.toml#function.channel_leave", "\"channel.leave\"", "▲\"channel.leav\"", "unknown row `channel.leav`")],
     &[("wire/web.toml", "\"web\"", "▲\"web\"", "the web wire has no form for `onReconnecting`"),
       ("wire/web.toml", "[event.onReconnecting]\nvia = \"client\"\n", "", "")],
     // Two calls of one name on a platform.
-    &[("platforms/linux-cpp-2019-08.toml", "\"IChannel::leave\"", "▲\"IChannel::join\"", "`IChannel::join` stands for both `join` and `leave` on linux-cpp-2019-08")],
+    &[("platforms/linux-cpp-2019-08.toml", "\"IChannel::leave\"", "▲\"IChannel::join\"", "`IChannel::join` means both `join` and `leave` on linux-cpp-2019-08")],
 ];
 
 /// Nothing is wrong with such tables in themselves: an example that covers the change shows it.
@@ -121,7 +121,7 @@ fn check_compile(edits: &[Edit]) {
     found.sort();
     expected.sort();
     assert_eq!(found, expected);
-    // What does not compile is wrong in one place: no example fails because of it.
+    // A table that does not compile is one error: no example fails because of it.
     let mut checked = shown(&check_sources(&sources).1);
     checked.sort();
     assert_eq!(checked, expected);
@@ -187,7 +187,7 @@ fn edited(edits: &[Edit]) -> (Vec<Arc<Source>>, Vec<String>) {
     (sources.collect(), expected)
 }
 
-/// Where a row or a table begins.
+/// Returns the beginning of a row or a table.
 fn section_start(text: &str, section: &str) -> usize {
     let is_start = |line: &str| {
         line == format!("[{section}]") || line.starts_with("id ") && line.ends_with(&format!("\"{section}\""))
@@ -199,7 +199,7 @@ fn section_start(text: &str, section: &str) -> usize {
         }
         at += line.len() + 1;
     }
-    panic!("there is no {section}");
+    panic!("missing section {section}");
 }
 
 /// A mistake in one row hides nothing that is wrong with others.
@@ -228,7 +228,7 @@ fn examples_that_no_error_concerns_are_run_all_the_same() {
     );
 }
 
-/// What a file that is no TOML has in it is missing everywhere, which is no hundred errors more.
+/// An invalid TOML file is one error, although its rows are missing everywhere.
 #[test]
 fn a_file_that_is_no_toml_makes_no_errors_elsewhere() {
     let (mut sources, _) = edited(&[]);

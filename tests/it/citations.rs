@@ -328,7 +328,7 @@ fn sources(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// What is wrong with a source, one text for each part between commas.
+/// Errors of a source, one text for each part between commas.
 fn wrong_parts<'s>(source: &'s str, anchors: &Anchors) -> impl Iterator<Item = String> + use<'s> {
     let wrong = |part: &str| {
         let cited = part.split('(').next().unwrap_or_default();

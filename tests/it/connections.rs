@@ -1,4 +1,4 @@
-//! Who may connect, and who finds room: pages by their origin, addresses by their share, agents among strangers.
+//! Admission of connections: pages by origin, addresses by share, agents among other connections.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -52,7 +52,7 @@ async fn check_pages(config: Config, expected: &[(&str, Option<&str>, Option<u16
 }
 
 #[tokio::test]
-async fn pages_connect_as_the_config_lets_them() {
+async fn pages_connect_as_configured() {
     let with = |all: Option<Vec<String>>, api: Option<Vec<String>>| {
         let mut config = config();
         (config.listen.allowed_origins, config.listen.api_allowed_origins) = (all, api);
@@ -130,7 +130,7 @@ async fn idle(from: [u8; 4], to: SocketAddr) -> TcpStream {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn one_address_leaves_room_for_others() {
+async fn one_address_cannot_use_all_connections() {
     let mut config = config();
     config.limits.sockets = 8;
     let running = serve_with_config(config).await;
@@ -157,11 +157,11 @@ async fn one_address_leaves_room_for_others() {
         .expect("the oldest is closed");
     assert!(matches!(end, Ok(0) | Err(_)));
     drop(alice);
-    assert_eq!(bob.poll(0).await, (0, vec![]), "who has logged in stays");
+    assert_eq!(bob.poll(0).await, (0, vec![]), "logged-in clients stay connected");
 }
 
 #[tokio::test]
-async fn an_agent_is_let_in_among_strangers() {
+async fn an_agent_connects_among_connections_without_a_secret() {
     let config = config();
     let rtm = embedded(&config);
     let running = serve_with_config(behind_a_link(config)).await;
@@ -172,11 +172,7 @@ async fn an_agent_is_let_in_among_strangers() {
     }
     agent("flutter", rtm, addr);
     linked(&running).await;
-    let made_room = || counter(&running, "sigbridge_connections_without_secret_total");
-    eventually("the oldest have made room", || made_room() >= 36).await;
-    assert_eq!(
-        running.server.shortages.current(),
-        None,
-        "clients find room all the same"
-    );
+    let closed = || counter(&running, "sigbridge_connections_without_secret_total");
+    eventually("the oldest are closed", || closed() >= 36).await;
+    assert_eq!(running.server.shortages.current(), None, "clients can still connect");
 }

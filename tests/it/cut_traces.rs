@@ -75,11 +75,11 @@ fn a_lost_session_is_compared_up_to_there() {
         assert!(outcome.differences.is_empty(), "{end}: {:#?}", outcome.differences);
         assert_eq!(outcome.cut.len(), begun);
     }
-    let nobody = format!("{}\n{}\n", lines[0], lost(1, "0"));
+    let unused = format!("{}\n{}\n", lines[0], lost(1, "0"));
     let (tables, encoders) = tables();
-    let error = replay(&tables, &encoders, &read(nobody.as_bytes()).expect("a trace"));
+    let error = replay(&tables, &encoders, &read(unused.as_bytes()).expect("a trace"));
     assert_eq!(
-        error.expect_err("nobody is lost").to_string(),
+        error.expect_err("no session loses records").to_string(),
         "line 2: session 1 did not begin"
     );
 }

@@ -25,7 +25,7 @@ fn text<'v>(value: &'v Value, key: &str) -> &'v str {
     value.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// What is banned is built only for those who are named as its wrappers, and each exception is still needed.
+/// Banned crates are built only for their named wrappers, and each exception is still needed.
 #[test]
 fn no_banned_crate_is_built() {
     let deny = read("deny.toml");

@@ -16,7 +16,7 @@ use sigbridge::startup::Running;
 const APP: &str = "970CA35de60c44645bbae8a215061b33";
 const CERTIFICATE: &str = "5CFd2fd1755d40ecb72977518be15d3b";
 
-/// What the steps come to: `ok step`, or `FAIL step: what was found`.
+/// Results of the steps: `ok step`, or `FAIL step: reason`.
 async fn steps(running: &Running, app: &str) -> Vec<String> {
     let app = AppId::new(app).expect("an app id");
     let findings = examine(&running.server, &app).await;
@@ -58,11 +58,11 @@ async fn all_is_well_with_an_agent() {
 #[tokio::test]
 async fn failures_are_reported_with_a_hint() {
     let running = serve_with_config(behind_a_link(config())).await;
-    let nobody = format!(
+    let missing = format!(
         "FAIL link: no agent is connected to {}",
         running.server.config().upstream.agent.listen
     );
-    assert_eq!(steps(&running, "app").await, [nobody]);
+    assert_eq!(steps(&running, "app").await, [missing]);
     let running = serve_with_config(config()).await;
     assert_eq!(
         steps(&running, "app").await.len(),
@@ -161,8 +161,8 @@ async fn each_app_has_its_own_way() {
     far.send(login("far")).await;
     assert_eq!(far.login_ret().await.err, "");
     assert_eq!(steps(&running, "far").await, WELL);
-    assert_eq!(bob.poll(0).await, (0, vec![]), "another world");
-    // What is not listed is not served.
+    assert_eq!(bob.poll(0).await, (0, vec![]), "apps are isolated");
+    // An app that is not listed is not served.
     let mut other = Client::connect(running.http).await;
     other.send(login("other")).await;
     let refused = other.login_ret().await;

@@ -20,7 +20,7 @@ use crate::support::{agent, behind_a_link, config, embedded, http, linked, serve
 use blocks::{Block, blocks};
 use shell::Given;
 
-/// How a block is held against the program.
+/// Comparison of a block with the program.
 enum ExpectedOutput {
     /// By a shell, in an empty folder where this is given; only where these programs are.
     Shell(&'static [Given], &'static [&'static str]),
@@ -282,7 +282,7 @@ fn commands_print_what_documents_say() {
             .find(|program| Command::new(program).arg("--version").output().is_err());
         if let Some(program) = missing {
             assert!(std::env::var_os("CI").is_none(), "CI has {program}");
-            println!("not run: {} `$ {}…`: there is no {program}", entry.0, entry.1);
+            println!("not run: {} `$ {}…`: {program} is not installed", entry.0, entry.1);
             continue;
         }
         let block = documents

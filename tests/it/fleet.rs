@@ -155,7 +155,7 @@ impl Wire {
     }
 }
 
-/// What a client has seen, over all its connections.
+/// Results of a client over all its connections.
 #[derive(Default)]
 pub struct Seen {
     /// Texts whose calls were answered with success.
@@ -362,7 +362,7 @@ impl Robot {
     }
 }
 
-/// What became of the messages of a pair.
+/// Results of the messages of a pair.
 #[derive(Debug, Default)]
 pub struct Outcome {
     pub accepted: usize,

@@ -119,7 +119,7 @@ fn sockets_that_log_in_are_sessions() {
     assert_eq!(found.trace.header.missing, [Leg::Rtm]);
 }
 
-/// Whatever is odd about entries of others, the app's own are imported.
+/// The app's entries are imported, however invalid the others are.
 #[test]
 fn odd_entries_of_others_are_left_out() {
     let own = har(&[&[login(1.0, "websdk"), login_ret(1.1)]]);
@@ -174,7 +174,7 @@ fn odd_entries_of_others_are_left_out() {
     }
     // Half a character, as developer tools write it.
     let text = own.to_string().replace("\"log\":{", r#""log":{"comment":"\ud83d","#);
-    import(&tables(), text.as_bytes()).expect("the comment is nobody's");
+    import(&tables(), text.as_bytes()).expect("comments are ignored");
 }
 
 /// Tools differ in more than names.
@@ -304,14 +304,14 @@ fn replay_reports_a_missing_half() {
     let found = imported(&har(&[&[login(1.0, "websdk"), login_ret(1.0)]])).expect("a session");
     let tables = tables();
     let encoders = Arc::new(encoders(&tables).expect("a wire for each profile"));
-    let error = replay(&tables, &encoders, &found.trace).expect_err("there is no RTM");
+    let error = replay(&tables, &encoders, &found.trace).expect_err("it has no RTM");
     assert!(
         error.to_string().starts_with("line 1: the trace has no leg `rtm`"),
         "{error}"
     );
 }
 
-/// What a server has recorded, and what developer tools would have kept of its clients.
+/// A server's recording, and the archive that developer tools would have of its clients.
 #[test]
 fn an_archive_and_a_recording_of_one_session_do_not_differ() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/traces");

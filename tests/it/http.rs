@@ -1,4 +1,4 @@
-//! The HTTP side of the port that legacy clients come in at.
+//! HTTP requests at the port of legacy clients.
 
 use crate::support::{config, http, serve};
 use serde_json::json;
@@ -74,7 +74,7 @@ async fn the_operator_has_an_address_of_their_own() {
     let mut config = config();
     config.admin.listen = Some(([127, 0, 0, 1], 0).into());
     let running = serve(config).await;
-    let admin = running.admin.expect("it was asked for");
+    let admin = running.admin.expect("it is configured");
     let mut client = crate::support::Client::login(running.http, "alice").await;
     client.call("nonsense", json!({})).await;
     client.call("channel_leave", json!({"name": "nowhere"})).await;

@@ -18,7 +18,7 @@ use sigbridge::config::Config;
 use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 
-/// Without rates, which are not what is tested here.
+/// Config without rate limits.
 fn fast() -> Config {
     let mut config = config();
     config.embedded.rate_scale = 1_000_000;
@@ -106,7 +106,7 @@ async fn sessions_are_restored_after_an_agent_loss() {
     assert_eq!(text(&notified(&emitted).2), "hi");
 }
 
-/// What was accepted and did not arrive is counted; nothing arrives twice.
+/// Accepted messages that did not arrive are counted; no message arrives twice.
 #[tokio::test]
 async fn a_lost_agent_under_load_is_reported() {
     const MESSAGES: usize = 300;
@@ -168,8 +168,8 @@ impl EventQueue {
     }
 
     fn texts(&self) -> Vec<String> {
-        let emitted = self.0.lock();
-        let texts = emitted.iter().filter_map(|emitted| match emitted {
+        let events = self.0.lock();
+        let texts = events.iter().filter_map(|event| match event {
             UpstreamEvent::Event(RtmEvent::MessageFromPeer {
                 message: Message::Text(text),
                 ..

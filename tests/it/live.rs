@@ -57,7 +57,7 @@ fn place(records: &[(usize, Record)], part: &str) -> usize {
     records
         .iter()
         .position(is_it)
-        .unwrap_or_else(|| panic!("there is no {part}"))
+        .unwrap_or_else(|| panic!("missing {part}"))
 }
 
 fn replace(record: &mut Record, from: &str, to: &str) {

@@ -208,7 +208,7 @@ const LINK: &str = "linksecret-0123456789abcdef";
 
 #[tokio::test]
 async fn strangers_at_the_link_have_a_line_a_minute() {
-    let folder = empty_folder("logs-strangers");
+    let folder = empty_folder("logs-no-access");
     fs::write(folder.join("link"), LINK).expect("a file");
     let agents = free_address();
     let config =

@@ -116,8 +116,8 @@ async fn times_are_measured() {
         line.unwrap_or_else(|| panic!("no {name}")).parse().expect("a number")
     };
     assert_eq!(value("sigbridge_login_seconds_count{result=\"accepted\"}"), 2.0);
-    let sent = "sigbridge_rtm_call_seconds_count{call=\"sendMessageToPeer\",result=\"ok\"}";
-    assert_eq!(value(sent), 20.0);
+    let calls = "sigbridge_rtm_call_seconds_count{call=\"sendMessageToPeer\",result=\"ok\"}";
+    assert_eq!(value(calls), 20.0);
     assert!(value("sigbridge_translate_seconds_count") >= 2.0);
     assert!(value("sigbridge_outbound_wait_seconds_count") >= 2.0);
     assert_eq!(value("sigbridge_fan_out_receivers_count"), 1.0);
@@ -268,7 +268,7 @@ async fn promtool_accepts_all_of_it() {
             std::env::var_os("CI").is_none(),
             "CI has promtool (Debian package prometheus)"
         );
-        println!("not run: there is no promtool");
+        println!("not run: promtool is not installed");
         return;
     }
     let folder = empty_folder("promtool");
@@ -325,6 +325,6 @@ fn promtool(args: &[&str], file: &Path, stdin: Option<&Path>) {
         None => command.arg(file),
     };
     let output = command.output().expect("it runs");
-    let sent = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{args:?} {}:\n{sent}", file.display());
+    let text = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{args:?} {}:\n{text}", file.display());
 }

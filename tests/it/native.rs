@@ -1,6 +1,6 @@
 //! Native clients over real TCP: every documented call, logins, returns by line, the end of a session.
 //!
-//! What needs time (grace, rings, returns after a while) is in the scenarios, whose clock only they move.
+//! Tests that need time (grace, ringing, late resumes) are scenarios with a virtual clock.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use sigbridge::startup::Running;
 use tables::Tables;
 use tables::wire::Via;
 
-/// RTM's rates are not what this is about.
+/// Config without rate limits.
 fn unlimited() -> Config {
     let mut config = config();
     config.embedded.rate_scale = 0;
@@ -45,9 +45,9 @@ async fn every_documented_call() {
     let missing: Vec<&str> = functions.filter(|name| !called.contains(*name)).collect();
     assert_eq!(missing, [""; 0], "functions that the script does not call");
     let forms = wire.events.iter().enumerate();
-    let emitted = forms.filter(|(_, form)| form.as_ref().is_some_and(|form| form.via != Via::Client));
-    let emitted = emitted.map(|(sig, _)| &*tables.signatures[sig].name);
-    let missing: Vec<&str> = emitted.filter(|name| !seen.contains(*name)).collect();
+    let expected = forms.filter(|(_, form)| form.as_ref().is_some_and(|form| form.via != Via::Client));
+    let expected = expected.map(|(sig, _)| &*tables.signatures[sig].name);
+    let missing: Vec<&str> = expected.filter(|name| !seen.contains(*name)).collect();
     assert_eq!(missing, [""; 0], "events that the script does not see");
 }
 

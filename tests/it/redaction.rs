@@ -363,7 +363,7 @@ fn arguments_of_other_frames() {
     }
 }
 
-/// Whatever else stays.
+/// Other texts are kept.
 #[test]
 fn tokens_go() {
     for policy in [Policy::Keep, Policy::Placeholder, Policy::Hash] {

@@ -87,7 +87,7 @@ async fn sidecars(count: usize, config: &Config) -> Vec<Running> {
     servers
 }
 
-/// The texts that a client has waiting, once there are so many.
+/// Returns the texts of a client's waiting lines, from that number on.
 async fn fetched(client: &mut Client, count: usize) -> Vec<String> {
     let mut texts: Vec<String> = Vec::new();
     let mut version = 0;

@@ -128,8 +128,8 @@ async fn a_session_without_a_client_takes_new_tables() {
     let kept = json!({"peer": "nobody", "content": "later", "flag": "v1:E:3600", "t": "instant"});
     assert_eq!(carol.call("user_sendmsg", kept).await.err, "");
     drop((alice, carol));
-    let gone = || running.server.metrics.sockets.get() == 1;
-    crate::support::eventually("they are away", gone).await;
+    let closed = || running.server.metrics.sockets.get() == 1;
+    crate::support::eventually("their sockets are closed", closed).await;
     emit(&mut bob, "alice", "before").await;
     reloader
         .apply(&config(), Some(renumbered()))
@@ -146,8 +146,8 @@ async fn a_session_without_a_client_takes_new_tables() {
     // She is still in the channel, and her calls are those of the new tables.
     let sent = bob.call("channel_sendmsg", json!({"name": "room", "msg": "hi"})).await;
     assert_eq!(sent.err, "");
-    let requested = alice.call("channel_join", json!({"name": "room"})).await;
-    assert_eq!(requested.err, "");
+    let joined = alice.call("channel_join", json!({"name": "room"})).await;
+    assert_eq!(joined.err, "");
     let sent = alice
         .call("channel_sendmsg", json!({"name": "room", "msg": "hello"}))
         .await;

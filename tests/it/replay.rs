@@ -56,8 +56,8 @@ fn copy_folder(from: &Path, to: &Path) {
 async fn call_to_nobody(folder: &Path) -> String {
     let running = recording(folder).await;
     let mut alice = ApiClient::login(running.http, "alice").await;
-    let nobody = json!(["room", "nobody", "{\"_require_peer_online\":1}"]);
-    alice.call("channelInviteUser2", nobody).await;
+    let args = json!(["room", "nobody", "{\"_require_peer_online\":1}"]);
+    alice.call("channelInviteUser2", args).await;
     alice.event("onInviteFailed").await;
     drop(alice);
     traces(running, folder).await;

@@ -125,9 +125,9 @@ async fn too_often_waits() {
 async fn without_a_connection_it_is_tried_again() {
     let api = Receiver::start(SENT).await;
     let mut config = sending(&api);
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let addr = nobody.local_addr().expect("its address");
-    drop(nobody);
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let addr = closed.local_addr().expect("its address");
+    drop(closed);
     let rest = config.rest.as_mut().expect("it is set");
     rest.url = format!("http://{addr}/").parse().expect("an address");
     rest.timeout = Duration::from_secs(5);
@@ -151,7 +151,7 @@ async fn rate_and_requests_under_way_are_bounded() {
     let args = || json!({ "name": "room", "msg": "hi", "force": true });
     let first = alice.send_call("channel_sendmsg", args()).await;
     let second = bob.send_call("channel_sendmsg", args()).await;
-    eventually("the second finds no room", || requests(&running, "too often") == 1).await;
+    eventually("the second is refused", || requests(&running, "too often") == 1).await;
     // Others are served meanwhile.
     assert_eq!(bob.within(QUIET).await, None);
     assert_eq!(bob.poll(0).await, (0, vec![]));

@@ -51,7 +51,7 @@ fn show((code, stdout, stderr): (i32, String, String)) -> String {
     format!("exit {code}\n--- stdout\n{stdout}--- stderr\n{stderr}")
 }
 
-/// How a token is found; the arguments come behind the file of the certificate.
+/// Result of the verification of a token; the arguments follow the file of the certificate.
 fn check(folder: &Path, token: &str, args: &[&str], code: i32, verdict: &str) {
     let args: Vec<&str> = ["token", "verify", "--certificate-file", "cert"]
         .iter()
@@ -139,7 +139,7 @@ fn minted_tokens_are_valid() {
     }
 }
 
-/// What is refused, and by what words.
+/// Refused input, with the text of the refusal.
 fn refused(folder: &Path, args: &[&str], words: &str) {
     let (code, stdout, stderr) = run(folder, args, "");
     assert!(

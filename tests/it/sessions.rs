@@ -87,7 +87,7 @@ async fn a_client_that_comes_back_in_time_has_missed_nothing() {
     let mut bob = Client::login(running.http, "bob").await;
     let alice = Client::login(running.http, "alice").await;
     drop(alice);
-    eventually("its socket is gone", || running.server.metrics.sockets.get() == 1).await;
+    eventually("its socket is closed", || running.server.metrics.sockets.get() == 1).await;
     for text in ["1", "2"] {
         emit(&mut bob, "alice", text).await;
     }
@@ -171,10 +171,7 @@ async fn a_logout_is_answered_and_ends_the_session() {
         Got::Closed(Some(1000)),
         "the SDK has reported it already"
     );
-    eventually("no grace for one who said goodbye", || {
-        running.server.registry.is_empty()
-    })
-    .await;
+    eventually("no grace time after a logout", || running.server.registry.is_empty()).await;
 }
 
 #[tokio::test]
@@ -259,8 +256,8 @@ async fn a_blocked_client_does_not_delay_others() {
             }
         }
     }
-    eventually("its socket is gone", || running.server.metrics.sockets.get() == 2).await;
-    // What was on its way arrives, and then the end.
+    eventually("its socket is closed", || running.server.metrics.sockets.get() == 2).await;
+    // Frames on their way arrive before the close.
     while let Got::Frame(_) = slow.next().await {}
 }
 
@@ -327,8 +324,8 @@ async fn expired_lines_are_removed() {
     let mut bob = Client::login(running.http, "bob").await;
     emit(&mut bob, "alice", "too late").await;
     drop(alice);
-    let gone = "{what=\"kept lines over their time\",intentional=\"true\"} 1\n";
-    eventually("they are forgotten", || running.server.metrics.text().contains(gone)).await;
+    let expired = "{what=\"kept lines over their time\",intentional=\"true\"} 1\n";
+    eventually("they are forgotten", || running.server.metrics.text().contains(expired)).await;
     running.server.stop(PATIENCE).await;
     assert!(!folder.join("mailbox.jsonl").exists());
 }

@@ -49,7 +49,7 @@ async fn serves_with(name: &str, stderr: Stdio, is_lost: bool) {
     assert_eq!(program.text("mailbox.jsonl").matches("bob").count(), 5, "{name}");
 }
 
-/// What ends a connection.
+/// Ends of a connection.
 async fn closing(client: &mut Client) -> Got {
     loop {
         match client.next().await {
@@ -163,11 +163,11 @@ fn a_closed_reader_ends_no_command_in_another_way() {
     let folder = empty_folder("streams-closed-stdout");
     for case in cases(&folder) {
         let output = case.run(&folder, closed(), Stdio::piped());
-        let sent = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(case.code), "{:?}: {sent}", case.args);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(case.code), "{:?}: {stderr}", case.args);
         assert!(
-            !sent.contains("panic") && !sent.contains("os error"),
-            "{:?}: {sent}",
+            !stderr.contains("panic") && !stderr.contains("os error"),
+            "{:?}: {stderr}",
             case.args
         );
     }
@@ -178,12 +178,12 @@ fn a_full_disk_is_reported() {
     let folder = empty_folder("streams-full-stdout");
     for case in cases(&folder) {
         let output = case.run(&folder, full(), Stdio::piped());
-        let sent = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{:?}: {sent}", case.args);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{:?}: {stderr}", case.args);
         assert!(
-            sent.contains("error: cannot write to standard output: No space left on device")
-                && sent.contains("\n\nhint: free disk space"),
-            "{:?}: {sent}",
+            stderr.contains("error: cannot write to standard output: No space left on device")
+                && stderr.contains("\n\nhint: free disk space"),
+            "{:?}: {stderr}",
             case.args
         );
     }
@@ -234,9 +234,9 @@ async fn call_ends_with_its_reader_and_reports_a_full_disk() {
     let output = run(closed());
     assert_eq!((output.status.code(), &*output.stderr), (Some(0), &b""[..]));
     let output = run(full());
-    let sent = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{sent}");
-    assert!(sent.contains("No space left on device"), "{sent}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("No space left on device"), "{stderr}");
 }
 
 #[tokio::test]

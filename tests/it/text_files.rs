@@ -1,4 +1,4 @@
-//! What editors, Windows and archives of macOS add to files of text changes nothing, whichever file it is.
+//! Additions of editors, Windows and archives of macOS to text files have no effect, in any file.
 
 use std::fs;
 use std::path::{Path, PathBuf};

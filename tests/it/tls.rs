@@ -36,8 +36,8 @@ pub(crate) fn dev_cert(folder: &Path, args: &[&str]) {
         .stdin(Stdio::null())
         .output()
         .expect("the program starts");
-    let sent = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(0), "{args:?}: {sent}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{args:?}: {stderr}");
 }
 
 const LISTEN: &str = "[listen]\nhttp = '127.0.0.1:0'\nwss = '127.0.0.1:0'\ntcp = '127.0.0.1:0'\nudp = []\n";
@@ -94,7 +94,7 @@ async fn each_address_serves_plain_text_and_tls() {
     let folder = folder("both");
     dev_cert(&folder, &["--host", "bridge.example.com"]);
     let running = with_tls(&folder).await;
-    let wss = running.wss.expect("it was asked for");
+    let wss = running.wss.expect("it is configured");
     // Both advertise the same port, that of `http`.
     let list = format!(r#"{{"web":[["127.0.0.1",{}],"#, running.http.port());
     for addr in [running.http, wss] {
@@ -231,7 +231,7 @@ async fn garbage_is_closed_and_counted() {
         "not TLS",
     )
     .await;
-    // What begins like nothing is HTTP's to refuse.
+    // HTTP refuses unknown beginnings.
     let mut stream = TcpStream::connect(running.http).await.expect("the server listens");
     stream
         .write_all(b"\x15\x03\x01\r\n\r\n")
@@ -277,7 +277,7 @@ async fn a_slow_handshake_is_bounded_and_counts_as_a_socket() {
     let start = tokio::time::Instant::now();
     let mut slow = TcpStream::connect(running.http).await.expect("the server listens");
     slow.write_all(b"\x16\x03\x01").await.expect("the server reads");
-    let mut late = TcpStream::connect(running.wss.expect("it was asked for"))
+    let mut late = TcpStream::connect(running.wss.expect("it is configured"))
         .await
         .expect("the server listens");
     let _ = late.read(&mut [0]).await;
@@ -314,7 +314,7 @@ async fn a_new_certificate_is_for_new_connections() {
     assert_ne!(new, old);
     assert_eq!(shown(&connected(&folder, running.http).await), new);
     assert_eq!(shown(&connected(&folder, running.wss.expect("a second")).await), new);
-    // Who was connected stays.
+    // Open connections stay open.
     assert_eq!(
         open.call("user_getmsg", serde_json::json!({"ver_clear": 0, "max": 30}))
             .await
@@ -337,7 +337,7 @@ async fn a_new_certificate_is_for_new_connections() {
     let error = tls
         .reload_if_changed()
         .expect("it has changed")
-        .expect_err("it is gone");
+        .expect_err("it is removed");
     assert!(error.to_string().starts_with("cannot read `"), "{error}");
     assert_eq!(shown(&connected(&folder, running.http).await), new);
     // Half of a new pair is not taken.
@@ -379,7 +379,7 @@ fn program(folder: &Path) -> (Program, SocketAddr, impl Iterator<Item = String> 
         .stderr(Stdio::piped())
         .spawn()
         .expect("the program starts");
-    let stderr = child.stderr.take().expect("it was asked for");
+    let stderr = child.stderr.take().expect("it is piped");
     let child = Program(child);
     let (sender, receiver) = std::sync::mpsc::sync_channel(100);
     std::thread::spawn(move || {
@@ -404,12 +404,12 @@ async fn a_hangup_reads_the_files_again() {
     let folder = folder("hangup");
     dev_cert(&folder, &[]);
     let (child, addr, mut lines) = program(&folder);
-    let mut hang_up_until = |sent: &str| {
+    let mut hang_up_until = |text: &str| {
         let pid = child.0.id().to_string();
         let kill = Command::new("kill").args(["-HUP", &pid]).status().expect("kill runs");
         assert!(kill.success());
-        let line = lines.find(|line| line.contains(sent));
-        assert!(line.is_some(), "it never said {sent}");
+        let line = lines.find(|line| line.contains(text));
+        assert!(line.is_some(), "the log has no {text}");
     };
     let old = shown(&connected(&folder, addr).await);
     dev_cert(&folder, &[]);
@@ -426,7 +426,7 @@ async fn a_hangup_reads_the_files_again() {
 async fn node_trusts_the_ca() {
     if Command::new("node").arg("--version").output().is_err() {
         assert!(std::env::var_os("CI").is_none(), "CI has node");
-        println!("skipped: there is no node");
+        println!("skipped: node is not installed");
         return;
     }
     const SCRIPT: &str = "
@@ -455,14 +455,14 @@ async fn node_trusts_the_ca() {
         .env("NODE_EXTRA_CA_CERTS", folder.join("certs/ca.pem"));
     let output = tokio::task::spawn_blocking(move || node.stdin(Stdio::null()).output()).await;
     let output = output.expect("the thread").expect("node runs");
-    let (sent, emitted) = (
+    let (stdout, stderr) = (
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr),
     );
     assert_eq!(
-        sent,
+        stdout,
         "lbs-1-sig.agora.io 200\nlbs.sig.agora.io 200\n127-0-0-1-sig-web.agora.io 200\nbridge.example.com 200\n\
          127.0.0.1 200\nexample.com ERR_TLS_CERT_ALTNAME_INVALID\nfetch 200\n",
-        "{emitted}"
+        "{stderr}"
     );
 }

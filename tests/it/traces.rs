@@ -116,7 +116,7 @@ async fn sessions_of_the_documented_api_are_played_the_same() {
         .send(r#"[{"jsonrpc":"2.0","id":6,"method":"channelInviteRefuse"},{"jsonrpc":"2.0","id":7,"method":"invoke","params":["nonsense",{},1]}]"#)
         .await;
     carol.event("onError").await;
-    // Nobody of this sidecar is in the channel, which the session is told behind all of the batch.
+    // No user of this sidecar is in the channel. The session gets this answer after the whole batch.
     carol
         .send(r#"[{"jsonrpc":"2.0","id":12,"method":"channelQueryUserIsIn","params":["empty","bob"]},{"jsonrpc":"2.0","id":13,"method":"channelInviteRefuse"}]"#)
         .await;

@@ -188,7 +188,7 @@ impl UdpClient {
         (text.expect("a zlib stream of text"), length)
     }
 
-    /// Whether nothing comes.
+    /// Returns true if no packet arrives.
     async fn is_quiet(&self) -> bool {
         timeout(QUIET, self.0.recv(&mut [0; 4_096])).await.is_err()
     }

@@ -96,13 +96,13 @@ async fn kicks_and_lost_clients_are_notified() {
     receiver.wait_for(3).await;
     drop((first, second));
     let seen = receiver.wait_for(4).await;
-    let mut emitted: Vec<_> = seen.iter().map(emitted).collect();
+    let mut events: Vec<_> = seen.iter().map(emitted).collect();
     // The second login and the end of the first session are two sessions' matter.
-    emitted[1..3].sort_by_key(|(number, _)| *number);
+    events[1..3].sort_by_key(|(number, _)| *number);
     let user = json!({ "appId": "app", "account": "alice" });
     let ended = |reason: &str| json!({ "appId": "app", "account": "alice", "reason": reason });
     assert_eq!(
-        emitted,
+        events,
         [
             (9101, user.clone()),
             (9101, user),
@@ -225,10 +225,12 @@ async fn agent(addr: std::net::SocketAddr, id: &str) -> impl Sized {
     use futures_util::{SinkExt, StreamExt};
     use tokio_tungstenite::tungstenite::Message;
 
-    let stream = tokio::net::TcpStream::connect(addr).await.expect("agents come in here");
+    let stream = tokio::net::TcpStream::connect(addr)
+        .await
+        .expect("the address of agents");
     let (mut socket, _) = tokio_tungstenite::client_async(format!("ws://{addr}/agent"), stream)
         .await
-        .expect("it speaks WebSocket");
+        .expect("it accepts a WebSocket");
     let hello = json!({ "jsonrpc": "2.0", "id": 0, "method": "agent.hello", "params": {
         "protocol": 1, "agent": id, "sdk": "none", "version": "0", "platform": "flutter", "limits": "web",
     } });
@@ -247,7 +249,7 @@ async fn agent_connects_and_losses_are_notified() {
     config.upstream.kind = UpstreamKind::Agent;
     config.upstream.agent.listen.set_port(0);
     let running = serve(config).await;
-    let addr = running.agents.expect("agents come in somewhere");
+    let addr = running.agents.expect("an address of agents");
     let first = agent(addr, "first").await;
     receiver.wait_for(1).await;
     drop(first);

@@ -23,11 +23,11 @@ fn the_pages_modules_do_what_the_link_wants() {
         .stdin(Stdio::null())
         .output();
     let output = output.expect("node runs");
-    let emitted = String::from_utf8_lossy(&output.stdout);
-    let sent = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{emitted}\n{sent}");
-    let ran = emitted.lines().filter(|line| line.starts_with("ok ")).count();
-    assert!(ran > 100, "only {ran} tests:\n{emitted}");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stdout}\n{stderr}");
+    let ran = stdout.lines().filter(|line| line.starts_with("ok ")).count();
+    assert!(ran > 100, "only {ran} tests:\n{stdout}");
 }
 
 #[test]
@@ -38,8 +38,8 @@ fn the_pages_names_are_those_of_the_table() {
     let mut run = Command::new("node");
     let output = run.arg(tests().join("vocabulary.mjs")).stdin(Stdio::null()).output();
     let output = output.expect("node runs");
-    let sent = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{sent}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
     let page = Value::from_json(&String::from_utf8_lossy(&output.stdout)).expect("JSON");
     let tables = Tables::built_in().expect("the built-in tables");
     let web = tables.platforms.iter().find(|platform| &*platform.name == "web");
@@ -55,7 +55,7 @@ fn tests() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("agent/web/test")
 }
 
-/// Name, first error enum, parameters, whether there is a result.
+/// Name, first error enum, parameters, true with a result.
 type Call = (String, String, Vec<String>, bool);
 
 fn calls(page: &Value) -> BTreeSet<Call> {

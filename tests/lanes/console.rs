@@ -19,7 +19,7 @@ async fn the_console_shows_and_closes_sessions() {
     config.admin.listen = Some(([127, 0, 0, 1], 0).into());
     config.record.folder = Some(folder);
     let running = serve_with_config(config).await;
-    let admin = running.admin.expect("it was asked for");
+    let admin = running.admin.expect("it is configured");
     let mut run = Command::new("node");
     run.arg(lane.join("run.mjs"))
         .args([

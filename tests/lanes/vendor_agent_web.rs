@@ -93,7 +93,7 @@ async fn a_sigbridge_drives_the_vendors_sdk() {
     })
     .await
     .expect("the agent comes");
-    // The SDK's own answers: there is no RTM to be reached, and an app id has 32 characters.
+    // The SDK's own answers: RTM is unreachable, and an App ID has 32 characters.
     let begin = Instant::now();
     assert_eq!(login(running.http, &"0".repeat(32)).await, "timeout");
     assert!(begin.elapsed() > Duration::from_secs(11), "it is the SDK's own timeout");
@@ -101,7 +101,7 @@ async fn a_sigbridge_drives_the_vendors_sdk() {
     assert!(driver.status().up, "the agent is still there");
 }
 
-/// Why a legacy client's login fails.
+/// Returns the reason of a legacy client's failed login.
 async fn login(to: std::net::SocketAddr, app: &str) -> String {
     let mut client = Client::connect(to).await;
     let fields = json!({"vid": app, "account": "alice", "uid": 0, "token": "", "device": "websdk", "ip": ""});
@@ -127,8 +127,8 @@ struct Ended(Child);
 
 impl Drop for Ended {
     fn drop(&mut self) {
-        let emitted = Command::new("kill").arg(self.0.id().to_string()).status();
-        if emitted.is_ok_and(|status| status.success()) {
+        let killed = Command::new("kill").arg(self.0.id().to_string()).status();
+        if killed.is_ok_and(|status| status.success()) {
             let _ = self.0.wait();
         }
     }

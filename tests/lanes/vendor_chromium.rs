@@ -84,7 +84,7 @@ const ARCHIVED: [&str; 9] = [
     "peer-message-text",
 ];
 
-/// What the browser's network panel keeps of a run is imported, and played to an RTM that answers.
+/// The archive of the browser's network panel is imported and replayed to a live RTM.
 fn a_live_rtm_emits_the_same(run: &mut Command, folder: &Path) {
     let har = folder.join("run.har");
     let only = ARCHIVED.iter().flat_map(|name| ["--only", name]);
@@ -98,13 +98,13 @@ fn a_live_rtm_emits_the_same(run: &mut Command, folder: &Path) {
     assert!(outcome.sessions > 2 * ARCHIVED.len(), "{} sessions", outcome.sessions);
 }
 
-/// Why the lane cannot run here.
+/// Returns the reason why the lane cannot run on this machine.
 fn missing_tools() -> Option<String> {
     missing_node().or_else(|| missing("chromium", [0, 0])).or_else(|| {
         // It has no option for its version, and prints its usage instead.
         let mut certutil = Command::new("certutil");
         let found = certutil.arg("-H").stdin(Stdio::null()).output().is_ok();
-        (!found).then(|| "there is no certutil".to_owned())
+        (!found).then(|| "certutil is not installed".to_owned())
     })
 }
 

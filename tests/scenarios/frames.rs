@@ -8,7 +8,7 @@ use crate::sim::observed::Observed;
 use crate::sim::{Config, Sim};
 use crate::{set, tables};
 
-fn world() -> Sim {
+fn sim() -> Sim {
     let mut config = Config::default();
     config.server.limits.messages_per_second = 5;
     let mut sim = Sim::new(set(), config);
@@ -55,7 +55,7 @@ proptest! {
 
     #[test]
     fn any_text_affects_only_its_sender(texts in proptest::collection::vec(prop_oneof![any::<String>(), json()], 1..6)) {
-        let mut sim = world();
+        let mut sim = sim();
         for text in &texts {
             sim.client("mallory").raw_frame(text);
             sim.settle();
@@ -67,7 +67,7 @@ proptest! {
 
     #[test]
     fn every_call_has_one_answer(calls in proptest::collection::vec(call("web"), 1..12)) {
-        let mut sim = world();
+        let mut sim = sim();
         for (at, (function, args)) in calls.iter().enumerate() {
             let args = args.replace("$line", &sim.client("mallory").line);
             let id = 1000 + at;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpSocket;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -59,6 +59,18 @@ impl Reply {
     }
 }
 
+/// Connects to a server, with a receive buffer of that size.
+pub async fn tcp_connect(addr: SocketAddr, receive_buffer: Option<u32>) -> TcpStream {
+    let tcp = TcpSocket::new_v4().expect("a socket");
+    if let Some(bytes) = receive_buffer {
+        tcp.set_recv_buffer_size(bytes).expect("a permitted size");
+    }
+    let stream = tcp.connect(addr).await.expect("the server listens");
+    // With Nagle's algorithm, every round trip would take 40 ms.
+    stream.set_nodelay(true).expect("a live socket");
+    stream
+}
+
 impl Client {
     /// Connects without a login.
     pub async fn connect(addr: SocketAddr) -> Self {
@@ -67,13 +79,7 @@ impl Client {
 
     /// Connects with a small receive buffer, so that a blocked reader is detected soon.
     pub async fn connect_with(addr: SocketAddr, receive_buffer: Option<u32>) -> Self {
-        let tcp = TcpSocket::new_v4().expect("a socket");
-        if let Some(bytes) = receive_buffer {
-            tcp.set_recv_buffer_size(bytes).expect("a size that the system takes");
-        }
-        let stream = tcp.connect(addr).await.expect("the server listens");
-        // With Nagle's algorithm, every round trip would take 40 ms.
-        stream.set_nodelay(true).expect("a live socket");
+        let stream = tcp_connect(addr, receive_buffer).await;
         Self::over(Box::new(stream), &format!("ws://{addr}/")).await
     }
 
@@ -81,7 +87,7 @@ impl Client {
     pub async fn over(stream: Box<dyn Carrier>, url: &str) -> Self {
         let (socket, _) = tokio_tungstenite::client_async(url, stream)
             .await
-            .expect("the server speaks WebSocket");
+            .expect("the server accepts a WebSocket");
         Self {
             socket,
             kept: VecDeque::new(),

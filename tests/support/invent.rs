@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-/// Texts that mean something to somebody: names, reserved ones, what paths and formats treat in a special way.
+/// Texts with a special meaning: names, reserved ones, special characters of paths and formats.
 pub const NAMES: &[&str] = &[
     "room",
     "r2",
@@ -89,7 +89,7 @@ pub const KEYS: &[&str] = &[
     "x",
 ];
 
-/// JSON texts of numbers at the ends of what somebody can hold, and of what only looks like JSON.
+/// JSON texts of numbers at the limits of types, and texts that resemble JSON.
 const ODD: &[&str] = &[
     "0",
     "1",
@@ -165,9 +165,9 @@ pub fn argument() -> impl Strategy<Value = String> + Clone {
 pub fn arguments(line: &'static str) -> impl Strategy<Value = String> {
     let names = vec((select(&KEYS[..6]), argument()), 0..4);
     let others = vec((select(&KEYS[6..]), argument()), 0..5);
-    (names, others, prop::bool::weighted(0.95)).prop_map(move |(mut entries, others, knows)| {
+    (names, others, prop::bool::weighted(0.95)).prop_map(move |(mut entries, others, has_line)| {
         entries.extend(others);
-        if knows {
+        if has_line {
             entries.push(("line", format!("\"{line}\"")));
         }
         object(&entries)
@@ -181,7 +181,7 @@ pub enum Change {
     Flip(u8),
     Remove(usize),
     Insert([u8; 3]),
-    /// What comes before is repeated.
+    /// Repeats the bytes before.
     Repeat,
 }
 

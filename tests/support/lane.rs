@@ -30,16 +30,16 @@ pub fn skipped(reason: Option<String>) -> bool {
 pub fn missing(tool: &str, oldest: [u32; 2]) -> Option<String> {
     let output = Command::new(tool).arg("--version").stdin(Stdio::null()).output();
     let Some(output) = output.ok().filter(|output| output.status.success()) else {
-        return Some(format!("there is no {tool}"));
+        return Some(format!("{tool} is not installed"));
     };
-    let emitted = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    let mut numbers = emitted
+    let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    let mut numbers = version
         .trim_start_matches(|c: char| !c.is_ascii_digit())
         .split('.')
         .map_while(|part| part.parse().ok());
     let [major, minor] = oldest;
     let is_old = [numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)] < oldest;
-    is_old.then(|| format!("{tool} is {emitted}, which is older than {major}.{minor}"))
+    is_old.then(|| format!("{tool} is {version}, which is older than {major}.{minor}"))
 }
 
 /// Returns the reason why Node and npm are not usable.
@@ -116,8 +116,8 @@ pub fn python_installed(name: &str, lane: &Path) -> PathBuf {
 pub fn must_run(command: &mut Command) {
     let output = command.stdin(Stdio::null()).output();
     let output = output.unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let sent = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?} failed:\n{sent}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?} failed:\n{stderr}");
 }
 
 /// Creates a config with the App ID and certificate in a lane's token file (`NAME = '…'`).
@@ -143,13 +143,13 @@ impl Report {
         // Its clients need the servers of this runtime, so it must not block them.
         let output = tokio::task::block_in_place(|| run.stdin(Stdio::null()).output());
         let output = output.expect("the lane runs");
-        let emitted = String::from_utf8_lossy(&output.stdout).into_owned();
+        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
         if !output.status.success() {
-            let unwell: Vec<_> = emitted.lines().filter(|line| !line.starts_with("ok ")).collect();
-            let sent = String::from_utf8_lossy(&output.stderr);
-            panic!("{run:?}: {}\n{}\n{sent}", output.status, unwell.join("\n"));
+            let unwell: Vec<_> = stdout.lines().filter(|line| !line.starts_with("ok ")).collect();
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            panic!("{run:?}: {}\n{}\n{stderr}", output.status, unwell.join("\n"));
         }
-        Self(emitted)
+        Self(stdout)
     }
 
     /// Counts the scenario runs, per way.

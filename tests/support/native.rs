@@ -11,12 +11,11 @@ use futures_util::StreamExt;
 use protocol::native::PacketCodec;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpSocket;
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::time::timeout;
 use tokio_util::codec::FramedRead;
 
-use super::PATIENCE;
+use super::{PATIENCE, tcp_connect};
 
 /// Encodes a packet, plain or as one zlib stream.
 pub fn packet(body: &[u8], zlib: bool) -> Vec<u8> {
@@ -47,7 +46,7 @@ pub struct RawNative {
     /// Session line.
     pub line: String,
     next_call: i64,
-    /// Whether packets are compressed.
+    /// True if packets are compressed.
     pub zlib: bool,
 }
 
@@ -59,12 +58,7 @@ impl RawNative {
 
     /// Connects with a small receive buffer, so that a blocked reader is detected soon.
     pub async fn connect_with(addr: SocketAddr, receive_buffer: Option<u32>) -> Self {
-        let tcp = TcpSocket::new_v4().expect("a socket");
-        if let Some(bytes) = receive_buffer {
-            tcp.set_recv_buffer_size(bytes).expect("a size that the system takes");
-        }
-        let stream = tcp.connect(addr).await.expect("the server listens");
-        stream.set_nodelay(true).expect("a live socket");
+        let stream = tcp_connect(addr, receive_buffer).await;
         let (read, out) = stream.into_split();
         Self {
             lines: FramedRead::new(read, PacketCodec::with_limit(usize::MAX)),

@@ -99,13 +99,13 @@ impl Receiver {
                             headers: head.headers,
                             body,
                         });
-                        let sent = next.lock().pop_front().unwrap_or(usual);
-                        tokio::time::sleep(sent.after).await;
-                        if sent.hang_up {
+                        let response_script = next.lock().pop_front().unwrap_or(usual);
+                        tokio::time::sleep(response_script.after).await;
+                        if response_script.hang_up {
                             return Err("hang up");
                         }
-                        let mut response = Response::new(Full::new(Bytes::from(sent.body)));
-                        *response.status_mut() = StatusCode::from_u16(sent.status).expect("a status");
+                        let mut response = Response::new(Full::new(Bytes::from(response_script.body)));
+                        *response.status_mut() = StatusCode::from_u16(response_script.status).expect("a status");
                         Ok::<_, &str>(response)
                     }
                 });

@@ -19,7 +19,7 @@ pub async fn serve_recorded(config: Config, platform: &str, folder: &Path, polic
     let running = start(behind_a_link(config), tables)
         .await
         .expect("any free port can be bound");
-    let agent = SdkAgent::dial(running.agents.expect("agents come in"), &vocabulary, rate_scale);
+    let agent = SdkAgent::dial(running.agents.expect("an address of agents"), &vocabulary, rate_scale);
     linked(&running).await;
     record(&running, folder, policy).await;
     (running, agent)

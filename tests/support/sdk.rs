@@ -37,14 +37,14 @@ impl SdkAgent {
         } else {
             (Limits::Linux, RateTable::LINUX)
         };
-        let world = RtmServiceConfig {
+        let service = RtmServiceConfig {
             rate_scale,
             rates,
             ..RtmServiceConfig::default()
         };
         let clock = Clock::start();
         let end = CancellationToken::new();
-        let local = EmbeddedUpstream::new(world, clock);
+        let local = EmbeddedUpstream::new(service, clock);
         tokio::spawn(local.clone().run(end.clone()));
         let sdk = Arc::new(Sdk {
             inner: local,
@@ -78,7 +78,7 @@ impl SdkAgent {
         tokio::spawn(async move {
             tokio::select! {
                 () = serve_driver(host, &url, None, CancellationToken::new()) => {}
-                // As for a cut wire: no farewell is sent.
+                // As for a cut wire: no logout is sent.
                 () = away.cancelled() => {}
             }
         });

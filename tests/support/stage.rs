@@ -68,7 +68,7 @@ enum Link {
 }
 
 impl Stage {
-    /// Nobody is there yet. Native clients deflate what they send, or not.
+    /// Creates a stage without clients; `zlib` makes native clients compress their packets.
     pub fn new(running: Running, zlib: bool) -> Self {
         Self {
             running,
@@ -159,7 +159,7 @@ impl Stage {
         }
     }
 
-    /// Everybody goes; the server and its agent stay.
+    /// Disconnects all clients; the server and its agent stay.
     pub fn close(self) -> (Running, Option<SdkAgent>) {
         (self.running, self.agent)
     }
@@ -248,7 +248,7 @@ impl Stage {
         answer.unwrap_or_else(|_| panic!("{at}: no answer"))
     }
 
-    /// Time passes for everybody: clients acknowledge and ping.
+    /// Lets time pass for all clients: they acknowledge and ping.
     async fn pass(&mut self, time: Duration) {
         let passing = self.people.values_mut().map(|person| async {
             let until = Instant::now() + time;
@@ -331,7 +331,7 @@ enum Got {
     Nothing,
 }
 
-/// Whether an event has all that is expected of it, in this order, and maybe more.
+/// Returns true if an event contains all expected words in order.
 fn has(got: &str, expected: &str) -> bool {
     let mut rest = got;
     let mut words = expected.split_inclusive(' ');

@@ -9,7 +9,7 @@ async fn a_resumed_session_gets_stored_messages_and_its_channel() {
     alice.call("channelJoin", json!(["room"])).await;
     bob.call("channelJoin", json!(["room"])).await;
     drop(alice);
-    eventually("its socket is gone", || running.server.metrics.sockets.get() == 1).await;
+    eventually("its socket is closed", || running.server.metrics.sockets.get() == 1).await;
     bob.call("messageInstantSend", json!(["alice", 0, "kept", ""])).await;
     bob.call("messageChannelSend", json!(["room", "missed", ""])).await;
     let mut alice = ApiClient::connect(running.http).await;
@@ -25,12 +25,12 @@ async fn a_resumed_session_gets_stored_messages_and_its_channel() {
     );
     assert_eq!(alice.call("channelJoin", json!(["room"])).await, "null");
     assert!(alice.event("onChannelUserList").await.contains("bob"));
-    bob.call("messageChannelSend", json!(["room", "heard", ""])).await;
+    bob.call("messageChannelSend", json!(["room", "received", ""])).await;
     assert!(
         alice
             .event("onMessageChannelReceive")
             .await
-            .ends_with(r#""msg":"heard"}"#)
+            .ends_with(r#""msg":"received"}"#)
     );
     assert_eq!(
         counter(&running, r#"sigbridge_logins_total{result="resume",reason=""}"#),
@@ -46,7 +46,7 @@ async fn a_resumed_session_gets_the_events_of_its_calls() {
     bob.event("onInviteReceived").await;
     alice.event("onInviteReceivedByPeer").await;
     drop(alice);
-    eventually("its socket is gone", || running.server.metrics.sockets.get() == 1).await;
+    eventually("its socket is closed", || running.server.metrics.sockets.get() == 1).await;
     bob.call("channelInviteAccept", json!(["room", "alice", 0, "yes"]))
         .await;
     bob.call("messageInstantSend", json!(["alice", 0, "kept", ""])).await;
@@ -76,8 +76,8 @@ async fn messages_that_outlive_the_session_arrive_at_the_next_login() {
     alice.call("channelInviteUser2", json!(["room", "bob", ""])).await;
     bob.event("onInviteReceived").await;
     drop(alice);
-    eventually("its socket is gone", || running.server.metrics.sockets.get() == 1).await;
-    // What becomes of a call is for the session only.
+    eventually("its socket is closed", || running.server.metrics.sockets.get() == 1).await;
+    // Events of a call are for the session only.
     bob.call("channelInviteAccept", json!(["room", "alice", 0, "yes"]))
         .await;
     bob.call("messageInstantSend", json!(["alice", 0, "kept", ""])).await;

@@ -1,6 +1,6 @@
 //! Bad input as data.
 
-/// What a client gets for its input.
+/// Expected reaction to an input.
 pub enum Gets {
     /// The socket is closed with this code.
     Closed(u16),

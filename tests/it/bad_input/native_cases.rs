@@ -1,6 +1,6 @@
 //! Bad input over TCP as data.
 
-/// What a client gets for its input.
+/// Expected reaction to an input.
 pub enum Gets {
     /// The end of its connection, and nothing before it.
     End,

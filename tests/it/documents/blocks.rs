@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::root;
 
-/// Whatever is between the lines around it is left out of the document.
+/// Lines in place of this one are omitted from the document.
 const LEFT_OUT: &str = "…";
 
 /// A fenced block.
@@ -24,13 +24,13 @@ pub struct Block {
 /// A command.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// What stands behind `$ `.
+    /// The text after `$ `.
     pub command: String,
     /// The lines behind it.
     pub expected: Vec<String>,
 }
 
-/// What a block's commands have printed, and how the last of them ended.
+/// Output of a block's commands, and the exit code of the last one.
 #[derive(Debug)]
 pub struct Ran {
     /// The lines of each command.
@@ -77,7 +77,7 @@ impl Block {
     }
 }
 
-/// What of a block is not as it is shown. A block that shows no output at all shows only what can be run.
+/// Returns the differences of a block from its output. A block without output has only commands.
 pub fn compare(block: &Block, ran: &Ran) -> Vec<String> {
     let place = format!("{}:{}", block.file, block.line);
     let mut wrong = Vec::new();
@@ -108,7 +108,7 @@ pub fn compare(block: &Block, ran: &Ran) -> Vec<String> {
     wrong
 }
 
-/// Whether lines are those that are shown, but for what is another each time.
+/// Compares lines with the document, without parts that vary.
 fn fits(expected: &[String], printed: &[String]) -> bool {
     let (expected, printed) = (masked(expected), masked(printed));
     match expected.iter().position(|line| line == LEFT_OUT) {

@@ -47,11 +47,11 @@ impl Program {
         self.lines.recv_timeout(PATIENCE).expect("another line of output")
     }
 
-    fn says(&self, expected: &str) {
+    fn prints(&self, expected: &str) {
         assert_eq!(self.line(), expected);
     }
 
-    /// What comes until a line that begins so.
+    /// Returns the lines up to one with this beginning.
     fn until(&self, begins: &str) {
         while !self.line().starts_with(begins) {}
     }
@@ -78,12 +78,12 @@ pub fn run() {
     let lines = |upto: usize| text[..upto].matches('\n').count();
     let (first, last) = (lines(start), lines(start + section.len()) + 1);
     let all = blocks(&root(), PAGE);
-    let emitted: Vec<Block> = all
+    let section_blocks: Vec<Block> = all
         .into_iter()
         .filter(|block| (first..last).contains(&block.line))
         .collect();
-    let [serve, alice, bob, alice_types, bob_types, alice_calls] = &emitted[..] else {
-        panic!("the section has another number of blocks: {emitted:#?}");
+    let [serve, alice, bob, alice_types, bob_types, alice_calls] = &section_blocks[..] else {
+        panic!("the section has another number of blocks: {section_blocks:#?}");
     };
     let (_server, ports) = served(serve);
     let url = format!("ws://127.0.0.1:{}/", ports["8001"]);
@@ -124,7 +124,7 @@ fn play(program: &mut Program, lines: &[String], mut before: impl FnMut(&str)) {
             Some(typed) => program.types(typed),
             None => {
                 before(line);
-                program.says(line);
+                program.prints(line);
             }
         }
     }
@@ -171,6 +171,6 @@ fn client(block: &Block, url: &str) -> Program {
     let notice = format!("logged in to ws://127.0.0.1:8001/ as {account}; `help` lists the calls");
     // That is for a person at a terminal.
     assert_eq!(step.expected[0], notice);
-    step.expected[1..].iter().for_each(|line| program.says(line));
+    step.expected[1..].iter().for_each(|line| program.prints(line));
     program
 }

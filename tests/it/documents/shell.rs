@@ -12,7 +12,7 @@ const MARK: char = '\u{1e}';
 /// `cargo run … -- ARGS` is the program that is tested, which is built already.
 const CARGO: &str = "#!/bin/sh\nwhile [ \"$1\" != -- ]; do shift; done\nshift\nexec sigbridge \"$@\"\n";
 
-/// What a block finds in its folder.
+/// Files in the folder of a block.
 #[derive(Clone, Copy, Debug)]
 pub enum Given {
     /// `sigbridge.toml`.
@@ -111,7 +111,7 @@ pub fn run_with(block: &Block, prepare: impl FnOnce(&Path)) -> Ran {
     );
     let mut script = String::from("exec 2>&1\nstatus=0\n");
     for step in &block.steps {
-        // What is of the machine is of the folder here.
+        // Paths of the machine are paths of the folder here.
         let command = step.command.replace("/etc/", &format!("{}/etc/", folder.display()));
         script += &format!("printf '{MARK}'\n(exit $status)\n{command}\nstatus=$?\nprintf '{MARK}%s\\n' $status\n");
     }

@@ -108,7 +108,7 @@ async fn wait_returns_when_clients_are_accepted() {
     assert_eq!(wait(&folder, &["--app", "any"]).0, Some(0));
 }
 
-/// A stand-in for systemd: it opens the socket, and hears the states.
+/// A stand-in for systemd: it opens the socket, and receives the states.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sockets_of_a_service_manager_refuse_nobody_during_a_restart() {
     let folder = empty_folder("socket-activation");
@@ -197,6 +197,6 @@ fn the_unit_has_a_sandbox() {
             "{}",
             String::from_utf8_lossy(&analysed.stdout)
         ),
-        Err(_) => println!("skipped: there is no systemd-analyze"),
+        Err(_) => println!("skipped: systemd-analyze is not installed"),
     }
 }

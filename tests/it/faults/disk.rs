@@ -1,6 +1,6 @@
 //! A full disk under recordings, log, usage file and mailbox file.
 //!
-//! The disk is a small one in a mount namespace of the process. Where the system permits no namespace, the test says so
+//! The disk is a small one in a mount namespace of the process. Where the system permits no namespace, the test prints it
 //! and ends.
 
 use std::fs;
@@ -109,7 +109,7 @@ async fn a_full_disk_loses_no_message() {
     );
 }
 
-/// What cannot be saved at the end is reported, with its number.
+/// Messages that cannot be saved at the end are reported with their number.
 #[tokio::test]
 async fn lines_that_cannot_be_saved_are_reported() {
     let folder = empty_folder("faults-disk-end");

@@ -49,7 +49,7 @@ async fn malformed_traffic_disturbs_nobody() {
         ("packets", running.tcp.expect("native clients")),
         ("tls", running.http),
     ];
-    let strangers: Vec<_> = fronts
+    let foreign: Vec<_> = fronts
         .into_iter()
         .map(|(front, to)| {
             let cases = corpus(front).into_iter().map(|(_, case)| case).collect();
@@ -70,8 +70,8 @@ async fn malformed_traffic_disturbs_nobody() {
     let least = corpus("websocket").len() as u64 * 2;
     crate::support::eventually("all cases were sent", || count.load(Ordering::Relaxed) >= least).await;
     ends.store(true, Ordering::Relaxed);
-    for stranger in join_all(strangers).await {
-        stranger.expect("every connection has ended");
+    for connection in join_all(foreign).await {
+        connection.expect("every connection has ended");
     }
     let mut times = Vec::new();
     for pair in &pairs {

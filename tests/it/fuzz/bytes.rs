@@ -1,4 +1,4 @@
-//! Strangers at each address: whatever bytes they send, the connection ends when they end it, and nobody gets in.
+//! Arbitrary bytes at each address: the connection ends with its client, and no client is admitted.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -110,7 +110,7 @@ fn upgrade(path: &str, more: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// A WebSocket frame: its first byte, whether it has a mask, and what it says.
+/// A WebSocket frame: its first byte, with or without a mask, and its payload.
 fn frame(first: u8, masked: bool, payload: &[u8]) -> Vec<u8> {
     let mask = if masked { 0x80 } else { 0 };
     let mut bytes = match payload.len() {
@@ -428,7 +428,7 @@ async fn probe_port(to: SocketAddr, case: &Case) -> Result<(), String> {
     let is_in = answer.starts_with(b"HTTP/1.1 101 ");
     if is_in != has_secret {
         let first = String::from_utf8_lossy(&answer[..answer.len().min(60)]).into_owned();
-        return Err(format!("who knows the secret ({has_secret}) is answered {first:?}"));
+        return Err(format!("with the secret ({has_secret}) the answer is {first:?}"));
     }
     Ok(())
 }
@@ -455,17 +455,17 @@ fn udp() -> impl Strategy<Value = Case> {
 /// Datagrams, then a question of another address, which is answered. The corpus has questions before they are deflated.
 async fn request(addr: Addresses, case: &Case) -> Result<(), String> {
     let from = |ip: [u8; 4]| UdpSocket::bind((IpAddr::from(Ipv4Addr::from(ip)), 0));
-    let stranger = from([127, 0, 0, 1]).await.expect("a socket");
+    let socket = from([127, 0, 0, 1]).await.expect("a socket");
     let most = case.0.iter().map(Vec::len).max().unwrap_or(0);
     for piece in &case.0 {
         // Larger than a datagram can be: the system does not send it.
-        let _ = stranger.send_to(piece, addr.udp).await;
+        let _ = socket.send_to(piece, addr.udp).await;
         if piece.starts_with(b"getaddr") {
-            let _ = stranger.send_to(&deflated(piece), addr.udp).await;
+            let _ = socket.send_to(&deflated(piece), addr.udp).await;
         }
     }
     let mut answer = vec![0; 4_096];
-    while let Ok(length) = stranger.try_recv(&mut answer) {
+    while let Ok(length) = socket.try_recv(&mut answer) {
         if length > 3 * most.max(64) {
             return Err(format!("{length} bytes answer {most}"));
         }

@@ -25,7 +25,7 @@ use super::target::{Addresses, Target};
 use crate::support::invent::{argument, arguments, json, mutated};
 use crate::support::{PATIENCE, packet};
 
-/// The last thing that a client asks for: what comes behind the answer to it was not asked for.
+/// Id of a client's last call. Frames after its answer are unexpected.
 const LAST: i64 = 424_242;
 
 /// Ids of calls and how many answers each has had.
@@ -111,7 +111,7 @@ fn api() -> impl Strategy<Value = Case> {
     ])
 }
 
-/// The piece with a client's line, and the number of a call wherever one is asked for.
+/// The piece with a client's line, and call numbers at their placeholders.
 fn filled(piece: &[u8], line: &str, last: &mut i64) -> Vec<u8> {
     let Ok(text) = std::str::from_utf8(piece) else {
         return piece.to_vec();
@@ -126,7 +126,7 @@ fn filled(piece: &[u8], line: &str, last: &mut i64) -> Vec<u8> {
     filled.replace("$line", line).into_bytes()
 }
 
-/// What is wrong when these were asked for and those were answered.
+/// Compares calls with answers; returns the difference as an error.
 fn judge(requested: &Answers, answered: &Answers, is_closed: bool) -> Result<(), String> {
     for (id, times) in answered {
         let most = requested.get(id).copied().unwrap_or(0);
@@ -141,7 +141,7 @@ fn judge(requested: &Answers, answered: &Answers, is_closed: bool) -> Result<(),
     }
 }
 
-/// What a client is sent, as this test looks at it.
+/// A frame for a client, as this test reads it.
 enum Notification {
     Answers(Vec<String>),
     Last,
@@ -151,7 +151,7 @@ enum Notification {
 
 /// A client that has sent its case.
 trait Listener {
-    /// What it is sent next.
+    /// Returns its next frame.
     async fn next(&mut self) -> Notification;
     /// Asks the last question.
     async fn request(&mut self);
@@ -185,7 +185,7 @@ trait Listener {
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// What the server says next; the connection's end as a text that is none.
+/// The server's next text; `None` at the end of the connection.
 async fn text(socket: &mut Socket) -> Option<String> {
     loop {
         match socket.next().await {
@@ -210,7 +210,7 @@ async fn web_socket(addr: std::net::SocketAddr, path: &str, login: String, answe
     }
 }
 
-/// Who plays; few accounts, so that sessions are taken over, too.
+/// Accounts; few, so that sessions are resumed, too.
 fn account(case: &Case) -> String {
     format!("fuzz{}", case.0.len() % 4)
 }
@@ -317,7 +317,7 @@ fn objects(text: &str) -> Vec<Members<'_>> {
     }
 }
 
-/// An id as it is written; `null` is nobody's, and not all may be one.
+/// An id as it is written; `null` belongs to no call, and not all values are ids.
 fn id_of(members: &Members<'_>) -> Option<String> {
     let id = members.get("id")?.get();
     let is_one = id.starts_with(|c: char| c == '"' || c == '-' || c.is_ascii_digit()) && id.len() <= 256;

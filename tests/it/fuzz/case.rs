@@ -1,4 +1,4 @@
-//! What is sent on one connection, and how the corpus writes it down.
+//! Input of one connection, and its form in the corpus.
 //!
 //! A file of the corpus is a case. Each line is a piece: a frame, a line, a datagram or some bytes, as its front has it.
 //! Lines that begin with `#` are comments. `\n`, `\r`, `\t`, `\\` and `\x81` stand for bytes; `\<60000:[>` stands for

@@ -1,4 +1,4 @@
-//! What reads bytes and texts, without a server: the entries of `cargo fuzz` with generated input.
+//! Readers of bytes and texts, without a server: the entries of `cargo fuzz` with generated input.
 
 use proptest::collection::vec;
 use proptest::prelude::*;

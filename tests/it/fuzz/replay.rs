@@ -35,7 +35,7 @@ fn the_corpus_violates_no_property() {
     assert!(bytes <= MOST_BYTES, "{bytes} bytes");
 }
 
-/// What the process is sent (`tests/fuzz/corpus`) violates no property of a reader either.
+/// Input for the process (`tests/fuzz/corpus`) violates no property of a reader either.
 #[test]
 fn pieces_of_other_corpora_violate_no_property() {
     for (front, name, choices) in [

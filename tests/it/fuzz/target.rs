@@ -11,12 +11,12 @@ use tokio::runtime::Runtime;
 use super::case::{Case, corpus};
 use crate::support::{Client, Program, RawNative, empty_folder, eventually, free_address, http, to_file};
 
-/// What agents and users of the embedded RTM must know.
+/// Secret of agents and of users of the embedded RTM.
 pub const SECRET: &str = "agentsecret-0123456789abcdef";
-/// What the process may take at the end, MiB. It takes 40 in a build for development.
+/// Most memory of the process at the end, MiB. A build for development uses 40.
 #[cfg(target_os = "linux")]
 const MOST_MEMORY: u64 = 160;
-/// What the log may have at the end, bytes: repeated lines are counted, not written.
+/// Largest log at the end, bytes: repeated lines are counted, not written.
 const MOST_LOG: usize = 512 * 1024;
 
 /// A process that serves, with every address open.
@@ -29,7 +29,7 @@ pub struct Target {
     sent: usize,
 }
 
-/// Where it serves.
+/// Its addresses.
 #[derive(Clone, Copy)]
 pub struct Addresses {
     pub http: SocketAddr,
@@ -41,7 +41,7 @@ pub struct Addresses {
 }
 
 impl Target {
-    /// Starts it in a folder of that name; `prepare` may put files there, and says more of the config.
+    /// Starts it in a folder of that name; `prepare` may put files there, and returns more config.
     pub fn start(name: &str, prepare: impl FnOnce(&std::path::Path) -> &'static str) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.expect("a runtime");
@@ -157,12 +157,12 @@ impl Target {
         #[cfg(target_os = "linux")]
         assert!(self.program.memory() < MOST_MEMORY, "{} MiB", self.program.memory());
         assert_eq!(self.runtime.block_on(self.program.stop()), Some(0));
-        // What was recorded on the way is played the same.
+        // The recording of the run replays without a difference.
         let mut replay = Command::new(env!("CARGO_BIN_EXE_sigbridge"));
         let replayed = replay.args(["replay", "traces"]).current_dir(self.folder()).output();
         let replayed = replayed.expect("the program starts");
-        let emitted = String::from_utf8_lossy(&replayed.stdout);
-        assert!(replayed.status.success(), "{emitted:.8000}");
+        let stdout = String::from_utf8_lossy(&replayed.stdout);
+        assert!(replayed.status.success(), "{stdout:.8000}");
         let log = self.program.text("log");
         assert!(
             log.len() < MOST_LOG,
@@ -174,7 +174,7 @@ impl Target {
     }
 }
 
-/// How many cases: so many times as by default, when the environment says so.
+/// Factor of the default number of cases, by the environment.
 fn times() -> u32 {
     let times = std::env::var("FUZZ_CASES").ok();
     times.map_or(1, |text| text.parse().expect("FUZZ_CASES is a number"))
@@ -189,7 +189,7 @@ where
         cases: cases * times(),
         // Each takes a round trip or two.
         max_shrink_iters: 300,
-        // What fails goes to the corpus.
+        // Failing cases are added to the corpus.
         failure_persistence: None,
         ..Config::default()
     };

@@ -1,4 +1,4 @@
-//! What every redaction must be: without secrets, played the same, and unchanged by another one.
+//! Properties of every redaction: no secrets, the same replay, unchanged by a second redaction.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};

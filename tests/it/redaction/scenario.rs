@@ -1,4 +1,4 @@
-//! Sessions without a server: what comes in is written by hand, what goes out is played, and together they are a trace.
+//! Sessions without a server: inputs are written by hand, outputs are those of the engine, and both make a trace.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
@@ -13,7 +13,7 @@ use serde_json::{Value as Json, json};
 use tables::Tables;
 use trace::{Begin, Dir, Header, Leg, ReadNames, Record, SessionReplay, TraceNames, VERSION};
 
-/// When every story begins, milliseconds.
+/// Start time of every scenario, milliseconds.
 const START: u64 = 1_593_475_200_000;
 /// The line of every session: what it is made of does not matter.
 pub const LINE: &str = "00000000000000f7-cfe685008b347015508fbad5187b7042ffa41244";
@@ -49,7 +49,7 @@ pub struct SessionScenario {
 }
 
 impl SessionScenario {
-    /// A client of a profile that logs in; `accounts` and `channels` are all that it hears of.
+    /// A client of a profile that logs in; `accounts` and `channels` are all that occur in its session.
     pub fn begin(profile: &str, account: &str, accounts: &[&str], channels: &[&str]) -> Self {
         let (tables, encoders) = tables();
         let begin = Begin {
@@ -64,28 +64,28 @@ impl SessionScenario {
         let mut records = vec![record(0, Leg::Env, Dir::In, json!({"begin": null}))];
         records[0].data = Value::Map(vec![("begin".into(), begin.to_value())]);
         let mut names = ReadNames::default();
-        let mut emitted = |which: &str, requested: &str, answer: Json| {
-            let data = json!({"name": {which: [requested, answer]}});
+        let mut add_name = |which: &str, name: &str, answer: Json| {
+            let data = json!({"name": {which: [name, answer]}});
             let record = record(0, Leg::Env, Dir::In, data);
             names.learn(&record.data);
             records.push(record);
         };
         for (uid, account) in (1_085_660_747_i64..).zip(accounts.iter().chain([&account])) {
             let id = lossy_codec::user_id(&Text::from(*account));
-            emitted("userId", account, json!(&*id));
-            emitted("account", &id, json!(&*lossy_codec::account(&id)));
-            emitted("uid", account, json!(uid));
+            add_name("userId", account, json!(&*id));
+            add_name("account", &id, json!(&*lossy_codec::account(&id)));
+            add_name("uid", account, json!(uid));
         }
         for id in RTM_IDS {
             let account = lossy_codec::account(&Text::from(*id));
-            emitted("account", id, json!(&*account));
-            emitted("userId", &account, json!(id));
-            emitted("uid", &account, json!(7));
+            add_name("account", id, json!(&*account));
+            add_name("userId", &account, json!(id));
+            add_name("uid", &account, json!(7));
         }
         for channel in channels {
             let id = lossy_codec::channel_id(&Text::from(*channel));
-            emitted("channelId", channel, json!(&*id));
-            emitted("channel", &id, json!(&*lossy_codec::channel(&id)));
+            add_name("channelId", channel, json!(&*id));
+            add_name("channel", &id, json!(&*lossy_codec::channel(&id)));
         }
         let names = TraceNames {
             read: Arc::new(names),
@@ -160,7 +160,7 @@ impl SessionScenario {
         self.come(Leg::Rtm, json!({"event": {name: fields}}));
     }
 
-    /// Something comes in, and what follows from it.
+    /// Processes an input with its effects.
     pub fn come(&mut self, leg: Leg, data: Json) {
         self.feed(leg, data);
         while let Some((request, name, args)) = self.requested.pop_front() {

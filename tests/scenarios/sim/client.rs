@@ -337,7 +337,7 @@ impl Client {
     }
 
     /// Records a fault for events of an unknown call, on which Python crashes. A client without
-    /// earlier state knows no earlier calls.
+    /// earlier state has no earlier calls.
     fn check_known_call(&mut self, line: &str) {
         let words: Vec<&str> = line.splitn(7, ' ').collect();
         let [_, _, _, _, kind, _, content] = words[..] else {

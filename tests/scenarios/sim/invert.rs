@@ -54,8 +54,8 @@ pub fn fields(function: &Function, args: &[(String, Value)]) -> Vec<(Arc<str>, V
                 .map(|(_, value)| value.clone());
             // The SDK's default value applies unless the app gives another one.
             let own = |wire: &Arc<str>| function.constants.iter().any(|(name, _)| name == wire);
-            let says = given.filter(|value| *value != Value::text("") || !arg.wire.as_ref().is_some_and(own));
-            if let (Some(wire), Some(value)) = (&arg.wire, says) {
+            let value = given.filter(|value| *value != Value::text("") || !arg.wire.as_ref().is_some_and(own));
+            if let (Some(wire), Some(value)) = (&arg.wire, value) {
                 fields.push((wire.clone(), on_wire(&arg.part, value)));
             }
         }

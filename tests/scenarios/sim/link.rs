@@ -13,7 +13,7 @@ use rtm::{CallKind, RtmCall};
 /// A link of one RTM client, without a socket.
 pub struct Link {
     words: Arc<Vocabulary>,
-    /// Calls without a reply. Some share a number: calls whose replies nobody uses.
+    /// Calls without a reply. Calls with unused replies share a number.
     open: VecDeque<(u64, CallKind)>,
 }
 

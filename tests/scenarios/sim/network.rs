@@ -76,13 +76,13 @@ impl ClientEnd {
     }
 
     pub fn close(&self, code: Option<u16>) {
-        self.change(|sent| sent.closed = Some(code));
+        self.change(|frames| frames.closed = Some(code));
     }
 
     fn change(&self, change: impl FnOnce(&mut Sent)) {
-        let mut sent = self.0.lock();
-        change(&mut sent);
-        if let Some(reader) = sent.reader.take() {
+        let mut frames = self.0.lock();
+        change(&mut frames);
+        if let Some(reader) = frames.reader.take() {
             reader.wake();
         }
     }
