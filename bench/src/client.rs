@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use crate::wire::{self, Incoming, Writer};
 use crate::ws::{self, Opcode};
 
-/// How far a connection has got.
+/// Progress of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// The handshake's response is awaited.
@@ -23,7 +23,7 @@ pub enum State {
     Closed,
 }
 
-/// What a call was for.
+/// Purpose of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Call {
     Poll,
@@ -31,7 +31,7 @@ pub enum Call {
     Send,
 }
 
-/// What has happened to a client.
+/// Event of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
     /// The login is answered, so long after the connection was begun; with an echo, the handshake.
@@ -82,9 +82,9 @@ pub struct Client {
     number: u64,
     unacknowledged: bool,
     poll_is_due: bool,
-    /// Whether what the server sends is read.
+    /// True if frames of the server are read.
     pub reads: bool,
-    /// Why the connection failed, or what its server refused.
+    /// Reason of a failed connection or of a refusal.
     pub trouble: Option<String>,
 }
 
@@ -121,7 +121,7 @@ impl Client {
         &self.tcp
     }
 
-    /// Whether bytes wait for the socket.
+    /// Returns true if bytes wait for the socket.
     pub fn is_blocked(&self) -> bool {
         !self.output.is_empty()
     }
@@ -132,7 +132,7 @@ impl Client {
         let _ = self.tcp.shutdown(std::net::Shutdown::Both);
     }
 
-    /// Sends what waits.
+    /// Sends queued bytes.
     ///
     /// # Errors
     /// Those of the socket.
@@ -166,7 +166,7 @@ impl Client {
         self.send(Opcode::Text, writer.ping(self.pings))
     }
 
-    /// Whether a poll has to be planned, to acknowledge what has been seen. Says so once.
+    /// Returns true once if received lines need a poll as their acknowledgement.
     pub fn wants_poll(&mut self) -> bool {
         self.unacknowledged && !std::mem::replace(&mut self.poll_is_due, true)
     }
@@ -199,7 +199,7 @@ impl Client {
         self.send(Opcode::Text, text)
     }
 
-    /// Reads once from the socket and appends what has happened to `events`.
+    /// Reads once from the socket and appends to `events`.
     ///
     /// # Errors
     /// Those of the socket, and frames that no server of this wire sends.

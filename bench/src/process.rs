@@ -1,4 +1,4 @@
-//! What a process costs, by Linux's /proc, and where it runs.
+//! CPU time, memory and cores of a process, by Linux's /proc.
 
 use std::fs;
 

@@ -1,7 +1,7 @@
 //! The sockets of the toy servers: one thread, run to completion.
 //!
-//! A frame for a client is written straight to its socket by whoever has it; the client's task is not woken for it. Only
-//! what a socket does not take waits for a task.
+//! A frame for a client is written straight to its socket by the task that has it; the client's task is not woken for it. Only
+//! data that a socket does not take waits for a task.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, ErrorKind, Read, Write};
@@ -12,7 +12,7 @@ use tokio::task::spawn_local;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes, WebSocket};
 
-/// What a toy makes of frames.
+/// Handler of frames.
 pub trait Toy: 'static {
     fn frame(&self, client: &Rc<Client>, text: &str);
     fn left(&self, client: &Rc<Client>);

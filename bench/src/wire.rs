@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use anyhow::{Context, Result};
 use serde_json::value::RawValue;
 
-/// What marks a message of a load; the time of sending follows, in nanoseconds.
+/// Prefix of a message of a load; the time of sending follows, in nanoseconds.
 const MARK: &[u8] = b"~t";
 /// Decimal digits of that time.
 const DIGITS: usize = 15;
@@ -121,7 +121,7 @@ pub struct Writer {
     noise: u64,
     /// Bytes of a message's content.
     pub bytes: usize,
-    /// Whether a content is JSON.
+    /// Returns true if a content is JSON.
     pub json: bool,
 }
 
@@ -144,7 +144,7 @@ impl Writer {
         ))
     }
 
-    /// Writes what SDK 1.4 sends behind `login_ret`.
+    /// Writes the frames of SDK 1.4 after `login_ret`.
     pub fn set_flag(&mut self) -> &[u8] {
         self.frame(format_args!(r#"["set_flag",{{"binary":1}}]"#))
     }

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, bail};
 
-/// A change of a source file that breaks admission, or what belongs to it.
+/// A change of a source file that breaks admission or related code.
 pub struct Mutant {
     pub name: &'static str,
     /// File of the server or of the engine.

@@ -24,7 +24,7 @@ enum Task {
         #[arg(long)]
         survivors: bool,
     },
-    /// Break admission and what belongs to it, one mutant at a time, and list the scenarios that fail; takes minutes.
+    /// Break admission and related code, one mutant at a time, and list the scenarios that fail; takes minutes.
     /// The sources change meanwhile
     Admission {
         /// Run these mutants only

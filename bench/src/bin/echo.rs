@@ -1,4 +1,4 @@
-//! What stands behind a proxy: each message goes back to where it came from.
+//! An echo server behind a proxy: each message goes back to its sender.
 
 use futures_util::{SinkExt, StreamExt};
 use sigbridge_bench::toy::small_buffers;

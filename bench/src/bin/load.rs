@@ -15,7 +15,7 @@ use sigbridge_bench::wire::{self, Writer};
 struct Args {
     #[command(subcommand)]
     load: Load,
-    /// Where the server is, or several, which get clients in turn; loopback only
+    /// Address of the server, or several, which get clients in turn; loopback only
     #[arg(long, global = true, value_delimiter = ',', default_value = "127.0.0.1:8001")]
     address: Vec<SocketAddr>,
     /// The processes whose CPU time and memory are measured, with their children

@@ -12,7 +12,7 @@ use sigbridge_bench::suite::plan::{Load, Size, loads};
 use sigbridge_bench::suite::round::Runner;
 use sigbridge_bench::suite::{Results, bars, report};
 
-/// Measure sigbridge against proxies and minimal servers, and write what was found
+/// Measure sigbridge against proxies and minimal servers, and write a report
 #[derive(Debug, Parser)]
 struct Args {
     /// Run every case once, for a moment: shows that all works, measures nothing
@@ -43,7 +43,7 @@ struct Args {
     /// The first of 50 ports on 127.0.0.2
     #[arg(long, default_value_t = 18900)]
     port: u16,
-    /// Where to write; default: bench/runs/DATE
+    /// Output folder; default: bench/runs/DATE
     #[arg(long)]
     out: Option<PathBuf>,
     /// Install missing contenders with apt-get
@@ -186,7 +186,7 @@ fn folder(runs: &Path) -> Result<PathBuf> {
     folders.find(|folder| !folder.exists()).context("no name is left")
 }
 
-/// Returns what a reader has to know of the machine and the versions.
+/// Returns the description of the machine and the versions.
 fn machine(sigbridge: &Path, package: &Path) -> Vec<(String, String)> {
     let read = |file: &str| std::fs::read_to_string(file).unwrap_or_default();
     let value = |text: &str, key: &str| {

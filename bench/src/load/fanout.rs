@@ -1,4 +1,4 @@
-//! One client that sends to a channel; deliveries a second are constant, whatever the number of members.
+//! One client that sends to a channel; deliveries a second are constant for any number of members.
 
 use std::collections::HashMap;
 

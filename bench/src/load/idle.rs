@@ -1,4 +1,4 @@
-//! Clients that only ping: what each one weighs, and what comes back when all have left.
+//! Clients that only ping: memory of each, and memory that is returned after their end.
 
 use anyhow::{Result, ensure};
 

@@ -22,7 +22,7 @@ pub use target::Target;
 /// The figures of a run, by name.
 pub type Figures = BTreeMap<String, f64>;
 
-/// How long messages may take that are on their way when a run ends.
+/// Longest wait for messages that are on their way at the end of a run.
 const DRAIN: u64 = 5 * SECOND;
 
 /// When a run measures, in seconds.
@@ -36,7 +36,7 @@ pub struct Span {
     pub seconds: f64,
 }
 
-/// An open loop: messages are due at a fixed rate, whatever becomes of those before.
+/// An open loop: messages are due at a fixed rate, independent of earlier ones.
 #[derive(Debug)]
 pub struct Pace {
     start: u64,
@@ -78,7 +78,7 @@ impl Pace {
     }
 }
 
-/// Counts what happens, and keeps the latencies of messages that were sent within the span.
+/// Counts events, and keeps the latencies of messages that were sent within the span.
 #[derive(Debug, Default)]
 pub struct Tally {
     from: u64,
@@ -87,7 +87,7 @@ pub struct Tally {
     answers: Vec<u64>,
     delivered: u64,
     in_span: u64,
-    /// How many messages were sent, and how many deliveries that should give.
+    /// Number of sent messages, and of their deliveries.
     sent: u64,
     expected: u64,
     answered: u64,
@@ -183,7 +183,7 @@ impl Tally {
     }
 }
 
-/// Runs a load until its span is over: `step` sends what is due and returns when it wants to be called again.
+/// Runs a load until its span is over: `step` sends due messages and returns the time of its next call.
 fn measure(
     net: &mut Net,
     target: &Target,

@@ -54,7 +54,7 @@ pub fn run(net: &mut Net, target: &Target, args: &Args) -> Result<Figures> {
 
     let sent = if args.closed {
         let mut sent = 0;
-        // What a message still lacks before its sender goes on: its answer and its delivery.
+        // Events that a sender still waits for: the answer and the delivery of its message.
         let mut lacks = vec![0_u8; count];
         let mut begun = false;
         let echo = net.echo;

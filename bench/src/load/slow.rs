@@ -1,4 +1,4 @@
-//! A channel in which one member stops reading: what the others notice, and what becomes of it.
+//! A channel in which one member stops reading: effects on the others, and on that member.
 
 use anyhow::{Result, ensure};
 
@@ -69,7 +69,7 @@ pub fn run(net: &mut Net, target: &Target, args: &Args) -> Result<Figures> {
         put(&mut figures, "rss_growth_kib", resident(process)? - before);
     }
 
-    // What the slow member finds when it reads again: its backlog, or an end.
+    // The slow member reads again: it gets its backlog, or a close.
     net.set_reading(slow, true);
     let end = net.now() + SECOND;
     while net.now() < end {

@@ -1,4 +1,4 @@
-//! The suite: which loads run against which contenders, and what becomes of the figures.
+//! The suite: loads against contenders, and the treatment of figures.
 
 pub mod bars;
 pub mod contender;
@@ -23,7 +23,7 @@ pub struct Sample {
     /// Its place in the round.
     pub order: usize,
     pub contender: Contender,
-    /// Its figures, or why there are none.
+    /// Its figures, or the reason of a failure.
     pub outcome: Result<Figures, String>,
 }
 
@@ -38,12 +38,12 @@ impl Sample {
 #[derive(Debug, Default)]
 pub struct Results {
     pub samples: Vec<Sample>,
-    /// Why rounds are not used, by load and number.
+    /// Reasons of unused rounds, by load and number.
     pub disturbed: BTreeMap<(&'static str, usize), String>,
 }
 
 impl Results {
-    /// Whether the samples of a round count. Where all rounds of a load were disturbed, all count.
+    /// Returns true if a sample counts. If all rounds of a load were disturbed, all count.
     pub fn counts(&self, sample: &Sample) -> bool {
         let is_kept = |sample: &Sample| !self.disturbed.contains_key(&(sample.load, sample.round));
         is_kept(sample)
@@ -53,7 +53,7 @@ impl Results {
                 .any(|other| other.load == sample.load && is_kept(other))
     }
 
-    /// Whether figures of this load come from disturbed rounds only.
+    /// Returns true if all rounds of a load were disturbed.
     pub fn all_disturbed(&self, load: &str) -> bool {
         let mut of_load = self.samples.iter().filter(|sample| sample.load == load).peekable();
         of_load.peek().is_some() && of_load.all(|sample| self.disturbed.contains_key(&(sample.load, sample.round)))

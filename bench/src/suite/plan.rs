@@ -1,4 +1,4 @@
-//! Which cases there are, of which load, against which contenders.
+//! Loads, their cases and their contenders.
 
 use super::contender::Contender::{self, *};
 
@@ -24,7 +24,7 @@ pub struct Case {
     pub reloads: usize,
 }
 
-/// How long and how large the runs are.
+/// Duration and size of the runs.
 #[derive(Clone, Copy, Debug)]
 pub struct Size {
     pub warmup: f64,

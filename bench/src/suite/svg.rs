@@ -8,7 +8,7 @@ pub struct Chart {
     pub title: String,
     pub x: &'static str,
     pub y: &'static str,
-    /// Whether x is logarithmic.
+    /// True if x is logarithmic.
     pub log_x: bool,
     pub lines: Vec<Line>,
 }

@@ -43,7 +43,7 @@ static SERVED: LazyLock<Mutex<Served>> = LazyLock::new(|| {
     Mutex::new(Served { runtime, open, closed })
 });
 
-/// The first byte selects the server: one that has a token, or one that needs none. The rest is what a connection sends.
+/// The first byte selects the server: with or without a token. The rest is the input of a connection.
 pub fn admin(data: &[u8]) {
     let (choice, rest) = selected(data);
     let served = SERVED.lock();

@@ -30,7 +30,7 @@ pub fn files(data: &[u8]) {
     }
 }
 
-/// A trace is the same again after it was written; whatever it contains can be replayed, compared, counted, redacted.
+/// A written trace is read as the same one; any trace can be replayed, compared, counted and redacted.
 fn played(trace: &Trace) {
     let mut written = Vec::new();
     let records = trace.records.iter().map(|(_, record)| record);

@@ -1,4 +1,4 @@
-//! Entries: what reads bytes that others send, and properties that hold for all of them. A violated one panics.
+//! Entries: readers of foreign bytes, and properties that hold for all of them. A violated one panics.
 //!
 //! `cargo fuzz` calls them with bytes of its own. The tests (`tests/it/fuzz`) call the same functions with the corpus
 //! and with generated input.

@@ -291,7 +291,7 @@ impl Script {
                 self.closed.insert((*session, socket));
             }
             let frame = record.data.get("frame").and_then(Value::as_text);
-            // What is no request is answered without an id.
+            // An invalid request is answered without an id.
             let id = frame.and_then(answered);
             if let Some(id) = id.filter(|id| id != "null") {
                 *answers.entry((*session, socket, id)).or_default() += 1;

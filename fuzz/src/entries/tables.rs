@@ -10,7 +10,7 @@ use tables::{compile, embedded};
 
 use super::{selected, text};
 
-/// The first byte selects what the rest is.
+/// The first byte selects the kind of the rest.
 pub fn tables(data: &[u8]) {
     let (choice, rest) = selected(data);
     match choice {

@@ -113,7 +113,7 @@ impl Walk<'_> {
         self.remove();
     }
 
-    /// The facts of a step or an outcome: each the other way round, each another one, each gone unless it is `sure`.
+    /// The facts of a step or an outcome: each negated, each replaced, each removed unless it is `sure`.
     pub fn facts(&mut self, tree: &Tree, sure: Option<&str>) {
         self.at_key(tree, "if", |walk, facts| {
             walk.each_item(facts, |walk, _, condition| {
@@ -157,7 +157,7 @@ impl Walk<'_> {
         self.others(name, outcomes.iter().map(|other| &**other));
     }
 
-    /// An entry for a member of an error enum: for another one, or gone.
+    /// An entry for a member of an error enum: for another one, or removed.
     fn member(&mut self, name: &str, members: &[&str]) {
         if name != "any" {
             for other in after(members, name, 1) {
@@ -194,7 +194,7 @@ fn lasts(condition: &str) -> bool {
     }
 }
 
-/// Steps of which only one runs, whatever the other does.
+/// Steps of which exactly one runs.
 fn never_both(step: &Tree, next: &Tree) -> bool {
     facts(step).any(|condition| lasts(condition) && facts(next).any(|other| other == opposite(condition)))
 }

@@ -1,4 +1,4 @@
-//! What is changed: each row and each class of failures.
+//! Subjects of mutation: each row and each class of failures.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub struct Subject {
     pub changes: Vec<Change>,
     /// Rows whose examples are the first to find a change: itself, and those that lead to it.
     pub near: Vec<String>,
-    /// Where it stands in a file.
+    /// Its text before the values in a file.
     header: String,
     footer: &'static str,
 }

@@ -34,7 +34,7 @@ pub enum Seg {
 pub enum Edit {
     /// Another value.
     Set(Tree),
-    /// The entry or item is gone.
+    /// The entry or item is removed.
     Remove,
     /// The entry has another name.
     Rename(String),
@@ -79,7 +79,7 @@ impl Tree {
         }
     }
 
-    /// The tree after one change; as it was when there is no such place.
+    /// The tree after one change; the same tree if the place does not exist.
     #[must_use]
     pub fn edited(&self, path: &[Seg], edit: &Edit) -> Self {
         let mut tree = self.clone();

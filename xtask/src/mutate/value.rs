@@ -10,7 +10,7 @@ use crate::mutate::walk::Walk;
 const MEMBERS: &[&str] = &["calleeId", "callerId", "channelId", "content", "response"];
 
 impl Walk<'_> {
-    /// A value as rows write it: each literal another one, each path another one, each part gone.
+    /// A value as rows write it: each literal replaced, each path replaced, each part removed.
     pub fn value(&mut self, tree: &Tree) {
         match tree {
             Tree::Text(text) => self.text(tree, text),
@@ -72,7 +72,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Other paths whose values could stand in the same place; any other one when there is none.
+    /// Other paths whose values could stand in the same place; any other one if none fits.
     fn other_paths(&self, path: &str) -> Vec<String> {
         let ty = self.type_of(path);
         let alike = |other: Option<Ty>| {
@@ -82,7 +82,7 @@ impl Walk<'_> {
         let state = path.starts_with("state.");
         let mut all: Vec<String> = Vec::new();
         for (name, _) in &self.vars {
-            // What the session knows anyway is no other value for a row that asks for it by name.
+            // A state of the session is no other value for a row that reads it by name.
             if state || !name.starts_with("state.") {
                 all.push(name.clone());
             }

@@ -13,11 +13,11 @@ pub struct Change {
     pub path: Vec<Seg>,
     /// What.
     pub edit: Edit,
-    /// Where and what, for people and for the list of survivors.
+    /// Place and change, for people and for the list of survivors.
     pub name: String,
 }
 
-/// What the tables declare, by name: the pool that other values are taken from.
+/// Declarations of the tables by name: the pool that other values are taken from.
 #[derive(Clone, Debug)]
 pub struct Pool<'t> {
     /// The tables as they are.
@@ -30,7 +30,7 @@ pub struct Pool<'t> {
 
 /// A place in a subject, and the changes noted so far.
 pub struct Walk<'t> {
-    /// Where other values come from.
+    /// Source of other values.
     pub pool: &'t Pool<'t>,
     /// Names that expressions may use here, and their types.
     pub vars: Vec<(String, Ty)>,
@@ -125,7 +125,7 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// Notes that this entry or item is gone.
+    /// Notes a removal of this entry or item.
     pub fn remove(&mut self) {
         self.note(Edit::Remove, "removed");
     }
