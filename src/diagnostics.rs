@@ -134,14 +134,16 @@ pub async fn examine(server: &Arc<Server>, app: &AppId) -> Vec<Finding> {
     findings
 }
 
-/// A step's name, and what was found, or what is wrong with a hint.
+/// A step's name with its result, or its error with a hint.
 type Step = (&'static str, Result<String, (String, &'static str)>);
 
-/// What can be known of Redis before anybody logs in.
+/// Checks Redis without a login.
 async fn redis_steps(redis: &RedisUpstream, app: &AppId) -> Vec<Step> {
     let wrong = |failure: RedisFailure| (failure.to_string(), failure.hint());
     let server = redis.server().await.map(|info| {
-        let policy = info.policy.unwrap_or_else(|| "unknown: its user may not ask".into());
+        let policy = info
+            .policy
+            .unwrap_or_else(|| "unknown: the user of Redis may not read it".into());
         format!(
             "{}, {} MB in use, eviction policy {policy}",
             info.version,

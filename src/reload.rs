@@ -21,7 +21,7 @@ pub struct Reloader {
     server: Arc<Server>,
     tls: Arc<Tls>,
     tokens: Option<Arc<AppTokens>>,
-    /// Config of the start, which says to which RTM backend each app goes.
+    /// Config of the start, which assigns each app to an RTM backend.
     start: Arc<Config>,
 }
 

@@ -78,11 +78,11 @@ pub fn check_guards(tables: &Tables, diags: &mut Diags) {
             for step in &row.steps {
                 let StepKind::Rtm(rtm) = &step.kind else { continue };
                 let kind = rtm.call.kind;
-                let requested = step
+                let is_tested = step
                     .conds
                     .iter()
                     .any(|c| c.condition == Condition::Can(kind) && !c.negated);
-                if platform.lacks.contains(&kind) && !requested {
+                if platform.lacks.contains(&kind) && !is_tested {
                     let Some(span) = tables.examples.iter().find(|e| e.of == id).map(|e| &e.raw.span) else {
                         continue;
                     };

@@ -140,13 +140,13 @@ async fn embedded(args: &EmbeddedArgs, tables: &Tables, mut hangups: SighupStrea
         None => None,
     };
     let clock = Clock::start();
-    let world = RtmServiceConfig {
+    let service = RtmServiceConfig {
         rate_scale: args.rate_scale,
         rates,
         ..RtmServiceConfig::default()
     };
     let shutdown = CancellationToken::new();
-    let local = EmbeddedUpstream::new(world, clock);
+    let local = EmbeddedUpstream::new(service, clock);
     tokio::spawn(local.clone().run(shutdown.clone()));
     let config = AgentServerConfig {
         sdk: ("sigbridge-embedded".into(), env!("CARGO_PKG_VERSION").into()),

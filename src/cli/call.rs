@@ -211,7 +211,7 @@ fn typed(connection: &mut Connection, printer: &Printer, line: text_files::Line)
             return Next::Line;
         }
     };
-    let sent = match ReplInput::read(text, connection.client().catalog()) {
+    let result = match ReplInput::read(text, connection.client().catalog()) {
         Ok(ReplInput::Empty) => return Next::Line,
         Ok(ReplInput::Quit) => return Next::End,
         Ok(ReplInput::Wait(seconds)) => return Next::Wait(Duration::from_secs(seconds)),
@@ -230,7 +230,7 @@ fn typed(connection: &mut Connection, printer: &Printer, line: text_files::Line)
             return Next::Line;
         }
     };
-    if let Err(error) = sent {
+    if let Err(error) = result {
         printer.error(&error);
     }
     Next::Line

@@ -1,4 +1,4 @@
-//! `sigbridge explain`: what the tables make of a legacy frame.
+//! `sigbridge explain`: the translation of a legacy frame by the tables.
 
 use std::io;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Files of commands: traces that are found, and what is written as a whole or not at all.
+//! Files of commands: search for traces, and output files that are written as a whole or not at all.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -15,14 +15,14 @@ use crate::cli::messages::print_error;
 /// messages.
 ///
 /// # Errors
-/// An I/O error, also of `what`; the file is then unchanged.
-pub fn write_beside(path: &Path, what: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+/// An I/O error, also of `content`; the file is then unchanged.
+pub fn write_beside(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let mut beside: OsString = path.into();
     // Not `.part`: that is a recording which is not finished.
     beside.push(".new");
     let written = options().open(&beside).and_then(|file| {
         let mut file = BufWriter::new(file);
-        what(&mut file)?;
+        content(&mut file)?;
         file.flush()?;
         file.get_ref().sync_all()?;
         fs::rename(&beside, path)

@@ -84,7 +84,7 @@ enum Command {
     Diff(diff::DiffArgs),
     /// Report the calls and events that traces use, and how exact their translation is
     Coverage(coverage::CoverageArgs),
-    /// Report who still comes in, with which builds and calls, and what is inexact for them
+    /// Report the remaining legacy clients: builds, calls and inexact translations
     Report(report::ReportArgs),
     /// Diagnose connectivity to RTM
     Doctor(doctor::DoctorArgs),

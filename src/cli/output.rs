@@ -1,5 +1,5 @@
-//! What commands write: data to the standard output, messages to the standard error. No other module writes to either;
-//! `clippy.toml` and the lints of `Cargo.toml` see to that. The log of a process that serves is in [`crate::log`].
+//! Output of commands: data to the standard output, messages to the standard error. No other module writes to either;
+//! `clippy.toml` and the lints of `Cargo.toml` enforce this. The log of a process that serves is in [`crate::log`].
 //!
 //! Nothing here panics. A reader that closes the standard output has read enough: the rest is left out, and the command
 //! ends as its work has ended. Any other error, also one of the last flush, is [`Exit::Failed`] with its reason.
@@ -98,7 +98,7 @@ pub fn stdout_is_terminal() -> bool {
 fn write_all(to: &mut dyn Write, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let mut buffer = BufWriter::new(to);
     let written = write(&mut buffer).and_then(|()| buffer.flush());
-    // What is left in the buffer of one that has failed would be tried once more.
+    // A buffer that is dropped after a failure would repeat the write.
     let (to, _) = buffer.into_parts();
     written.and_then(|()| to.flush())
 }

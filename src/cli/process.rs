@@ -38,7 +38,7 @@ pub fn wants_json(mut args: impl Iterator<Item = OsString>) -> bool {
 /// Logs a usage error of clap.
 pub fn log_wrong_usage(log: &Log, error: &clap::Error) -> Exit {
     let text = error.render().to_string();
-    // The first paragraph; what follows is the usage.
+    // The first paragraph; the usage follows.
     let text = text
         .trim_start_matches("error: ")
         .split("\n\n")

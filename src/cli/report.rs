@@ -20,7 +20,7 @@ use crate::cli::output::data;
 /// Longest usage file.
 const MAX_FILE: u64 = 256 << 20;
 
-/// Report who still comes in, with which builds and calls, and what is inexact for them
+/// Report the remaining legacy clients: builds, calls and inexact translations
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub struct ReportArgs {

@@ -165,7 +165,7 @@ fn note_inherited(count: usize) {
     }
 }
 
-/// Logs what the process has done in all.
+/// Logs the totals of the process.
 fn report_exit(server: &Server, began: Time) {
     let (set, coverage) = server.sets.coverage();
     let totals = Usage::totals(&coverage, &set.tables);

@@ -6,7 +6,7 @@ use std::time::Duration;
 /// Notifications that wait for the service manager. Further ones are dropped.
 const QUEUE: usize = 8;
 
-/// Sender of notifications. A thread of its own writes them, because a write blocks while nobody reads.
+/// Sender of notifications. A thread of its own writes them, because a write blocks until it is read.
 #[derive(Clone, Debug)]
 pub struct ServiceManager {
     queue: Option<SyncSender<String>>,

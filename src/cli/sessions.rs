@@ -42,8 +42,8 @@ struct Client {
 
 impl Client {
     fn json(&self, method: Method, path: &str, body: &str, patience: Duration) -> Result<Value, Error> {
-        let sent = runtime()?.block_on(self.admin.send_body(method, path, body, patience));
-        let answer = sent.map_err(|error| {
+        let response = runtime()?.block_on(self.admin.send_body(method, path, body, patience));
+        let answer = response.map_err(|error| {
             let serving = format!(
                 "check that `sigbridge serve --config {}` is running",
                 self.config.display()

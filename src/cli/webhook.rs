@@ -1,4 +1,4 @@
-//! `sigbridge webhook verify`: what a receiver has to do, on the command line.
+//! `sigbridge webhook verify`: the check of a receiver, on the command line.
 
 use std::io::Read;
 use std::path::PathBuf;

@@ -97,8 +97,8 @@ fn result_is_used(tables: &Tables, row: &Row, used: &Used) -> bool {
     if names.is_empty() {
         return used.succeeded.iter().any(is_near);
     }
-    let emitted = |(sig, of): &(usize, usize)| is_near(of) && names.contains(&tables.signatures[*sig].name);
-    used.emitted.iter().any(emitted)
+    let is_named = |(sig, of): &(usize, usize)| is_near(of) && names.contains(&tables.signatures[*sig].name);
+    used.emitted.iter().any(is_named)
 }
 
 /// Returns `peer` for `peer.send`.

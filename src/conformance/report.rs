@@ -52,7 +52,7 @@ pub struct Entry {
 pub struct Cell {
     /// Mapping status.
     pub status: Status,
-    /// Whether a part of it reaches the wire.
+    /// True if a part of it reaches the wire.
     pub crosses: bool,
     /// Traces that exercise it.
     pub traces: Vec<String>,

@@ -1,6 +1,6 @@
 //! Explanation of a legacy frame: the row, each value's path, the RTM calls and the possible outcomes.
 //!
-//! This module knows no row, call or event; it reads the compiled tables.
+//! No row, call or event is named in this module; it reads the compiled tables.
 
 mod context;
 mod frame;

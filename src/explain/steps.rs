@@ -44,7 +44,7 @@ pub(super) fn call(template: &CallTemplate, row: &Row, known: &Known) -> CallVie
         args.push((field.name, shown));
     }
     let mut problem = None;
-    // The number stands for the invitation, so that the rest can be built.
+    // The number replaces the invitation, so that the rest can be built.
     let values: Option<Vec<Value>> = template
         .args
         .iter()

@@ -18,7 +18,7 @@ pub struct Explanation {
     pub unread: Vec<Text>,
     /// Form of a refusal.
     pub refusal_form: &'static str,
-    /// Whether the session ends after the answer.
+    /// True if the session ends after the answer.
     pub ends: bool,
     /// Answer of a function without a row.
     pub local: Option<&'static str>,
@@ -106,7 +106,7 @@ pub struct LetView {
     pub otherwise: String,
     /// Bounds of a number.
     pub clamp: Option<(i64, i64)>,
-    /// Whether numbers up to 0 count as missing.
+    /// True if numbers up to 0 count as missing.
     pub positive: bool,
     pub value: Option<Value>,
 }

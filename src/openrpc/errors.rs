@@ -7,12 +7,12 @@ use tables::row::{FailId, Row};
 
 use crate::openrpc::{object, reference};
 
-/// What a method itself may be refused with, by JSON-RPC's numbers.
+/// Refusals of a method itself, by JSON-RPC's numbers.
 const OWN: &[(&str, i64, &str)] = &[
     ("params", -32_602, "the params do not fit the method"),
     ("busy", -32_000, "too many requests are pending"),
 ];
-/// What a reason that a class does not name becomes.
+/// Text for reasons that a class does not name.
 const ANY: &str = "any other reason";
 
 /// All errors of methods, by name.
@@ -28,7 +28,7 @@ pub fn all(tables: &Tables) -> Value {
     Value::Map(own.chain(classes).collect())
 }
 
-/// What a row's calls may fail with.
+/// Returns the failures of a row's calls.
 pub fn of_row(tables: &Tables, row: &Row) -> Value {
     let mut classes: Vec<FailId> = Vec::new();
     let outcomes = row.outcomes.iter().filter_map(|outcome| outcome.failure.as_ref());
@@ -69,7 +69,7 @@ fn key(class: &FailClass, code: i64) -> Text {
     format!("{}-{code}", class.name).into()
 }
 
-/// `message` is the reason at hand; here, the reasons that there are. The same is told by `event`.
+/// Creates an error. `message` lists the possible reasons; a response has one. `event` reports the same failure.
 fn error(code: i64, message: &str, event: Option<&Text>) -> Value {
     let mut entries = vec![("code".into(), code.into()), ("message".into(), message.into())];
     if let Some(event) = event {

@@ -26,7 +26,7 @@ fn method(tables: &Tables, function: &Function) -> Option<Value> {
 
 fn of_row(tables: &Tables, function: &Function, call: &RowCall) -> Value {
     let (row, signature) = (&tables.rows[call.row], &tables.signatures[call.sig]);
-    // By position, nothing that is required stands behind something that is not.
+    // By position, no required param follows an optional one.
     let last = signature.args.iter().rposition(|(_, ty)| is_needed(*ty));
     let required = |at: usize| last.is_some_and(|last| at <= last);
     let ends = if function.ends {
@@ -55,13 +55,13 @@ fn of_invoke(tables: &Tables, invoke: Invoke) -> Value {
         _ => false,
     });
     let names: Vec<Value> = named.map(|f| f.name.clone().into()).collect();
-    let emitted = &tables.signatures[invoke.result_event].name;
+    let event = &tables.signatures[invoke.result_event].name;
     object([
         ("name", signature.name.clone().into()),
         (
             "description",
             Value::text(format!(
-                "Runs the function that the first param names; `{emitted}` tells its reply."
+                "Runs the function that the first param names; `{event}` has its reply."
             )),
         ),
         ("paramStructure", "either".into()),
@@ -95,8 +95,8 @@ fn emitted_by(tables: &Tables, row: &Row) -> String {
             }
         }
         match names.is_empty() {
-            true => format!("{what} is told by no event."),
-            false => format!("{what} is told by {}.", names.join(", ")),
+            true => format!("{what} has no event."),
+            false => format!("{what} has the event {}.", names.join(", ")),
         }
     };
     let (success, failure) = (text(answer.collect(), "Success"), text(failures.collect(), "Failure"));
@@ -125,7 +125,7 @@ fn nothing() -> Value {
     ])
 }
 
-/// Where the bridge is not exact, and why.
+/// Returns the limitations of a row, with their causes.
 fn limitations(tables: &Tables, row: &Row) -> Value {
     let limitation = |&code: &usize| {
         let code = &tables.codes[code];

@@ -1,7 +1,7 @@
 //! The documented API as an OpenRPC document, made of the tables. <https://spec.open-rpc.org>
 //!
-//! Nothing here knows a call or an event. What a method takes, returns and fails with is what the api front does with
-//! the same tables; events, for which OpenRPC has no place, are under `x-notifications`.
+//! No call or event is named here. Params, results and errors of a method are those of the `api` codec, which uses the
+//! same tables; events, for which OpenRPC has no place, are under `x-notifications`.
 
 mod errors;
 mod methods;
@@ -16,7 +16,7 @@ use tables::Tables;
 use tables::row::Signature;
 use tables::wire::Target;
 
-/// The version of OpenRPC that is spoken.
+/// The version of OpenRPC.
 const OPENRPC: &str = "1.3.2";
 
 /// The document, as indented JSON.
@@ -46,7 +46,7 @@ fn info() -> Value {
         (
             "description",
             "JSON-RPC 2.0 over WebSocket. A connection is a session: it begins with a login and ends with a logout. \
-             Calls are answered when they are done or refused; what they lead to is told by notifications, which are \
+             A call is answered when it is done or refused. Its later effects are notifications, \
              listed under x-notifications."
                 .into(),
         ),
@@ -65,14 +65,14 @@ fn server() -> Value {
 /// Every event of the api wire, with its arguments in order.
 fn notifications(tables: &Tables) -> Vec<Value> {
     let wire = tables.documented();
-    let mut emitted: Vec<usize> = (0..tables.signatures.len())
+    let mut events: Vec<usize> = (0..tables.signatures.len())
         .filter(|&sig| wire.events.get(sig).is_some_and(Option::is_some))
         .collect();
     for function in &wire.functions {
         if let Target::Invoke(invoke) = &function.target
-            && !emitted.contains(&invoke.result_event)
+            && !events.contains(&invoke.result_event)
         {
-            emitted.push(invoke.result_event);
+            events.push(invoke.result_event);
         }
     }
     let notification = |sig: usize| {
@@ -83,7 +83,7 @@ fn notifications(tables: &Tables) -> Vec<Value> {
             ("params", params(signature, |_| true)),
         ])
     };
-    emitted.into_iter().map(notification).collect()
+    events.into_iter().map(notification).collect()
 }
 
 /// Content descriptors of documented arguments.

@@ -19,7 +19,7 @@ fn names(list: &Json) -> Vec<&str> {
     list.map(|entry| entry["name"].as_str().expect("a name")).collect()
 }
 
-/// The structure that OpenRPC 1.3 asks for, as far as this document uses it.
+/// The structure that OpenRPC 1.3 requires, as far as this document uses it.
 #[test]
 fn it_is_an_openrpc_document() {
     let (_, _, json) = built_in();

@@ -145,7 +145,7 @@ impl Use {
         }
     }
 
-    /// Returns what was added since an earlier state.
+    /// Returns the increase since an earlier state.
     pub fn since(&self, earlier: &Self) -> Self {
         let less = |now: &BTreeMap<String, u64>, before: &BTreeMap<String, u64>| {
             let delta = |(name, count): (&String, &u64)| {

@@ -47,7 +47,7 @@ pub fn html(report: &Report) -> String {
     }
     page += "</dl>\n<h2>Trend: logins by day and profile</h2><section class=\"pad\">";
     trend(report, &mut page);
-    page += "</section>\n<h2>Who still comes in</h2><section><table><tr><th>App</th><th>Profile</th><th>Build</th><th>Last seen</th>\
+    page += "</section>\n<h2>Remaining clients</h2><section><table><tr><th>App</th><th>Profile</th><th>Build</th><th>Last seen</th>\
              <th class=\"n\">Days since</th><th class=\"n\">Accounts</th><th class=\"n\">Logins</th><th class=\"n\">Calls</th><th>Inexact</th>\
              <th class=\"n\">Refused</th></tr>";
     for used in &report.kinds {

@@ -1,4 +1,4 @@
-//! Migration report: who still uses the legacy service, with which builds, which calls, and what is inexact for them.
+//! Migration report: remaining legacy clients with their builds, calls and inexact translations.
 //!
 //! A sidecar adds its usage to a [`UsageFile`]. `sigbridge report` reads such files and traces.
 

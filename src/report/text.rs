@@ -21,7 +21,7 @@ impl fmt::Display for Report {
             self.accounts.last_7_days,
             self.accounts.last_30_days
         )?;
-        writeln!(f, "## Who still comes in\n")?;
+        writeln!(f, "## Remaining clients\n")?;
         writeln!(
             f,
             "| app | profile | build | last seen | days since | accounts | logins | calls | inexact | refused |"

@@ -46,7 +46,7 @@ pub struct Connection {
 
 /// Serves a connection until it is closed.
 ///
-/// The future of each connection is small: what it holds for all its time is built before it, and its rare waits are in
+/// The future of each connection is small: long-lived values are built before it, and its rare waits are in
 /// boxes.
 pub fn run_socket(
     server: Arc<Server>,

@@ -322,7 +322,7 @@ impl Client {
         self.session = Some((key, session));
     }
 
-    /// Returns what is shown of the client.
+    /// Returns the client as operators see it.
     fn shown(&self, version: Option<Text>) -> ClientView {
         ClientView {
             profile: self.profile().name.clone(),

@@ -67,7 +67,7 @@ pub enum Message {
 pub struct Viewer {
     /// Number of the viewer.
     pub number: u64,
-    /// What records for it.
+    /// The recorder that writes for it.
     pub recorder: SessionRecorder,
     /// Tables by which it reads rows.
     pub set: Arc<TableSet>,
@@ -98,7 +98,7 @@ pub struct Login {
     /// Session line for the calls of this socket.
     pub line: Text,
     pub socket: SocketHandle,
-    /// What is shown of the client.
+    /// The client, as operators see it.
     pub client: ClientView,
     /// Arguments of the login, in the row's order.
     pub args: Vec<Value>,

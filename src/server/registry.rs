@@ -36,7 +36,7 @@ pub struct SessionHandle {
     /// Session number.
     pub id: u64,
     pub inbox: Inbox,
-    /// What is shown of it. It says whether messages must contain their frames.
+    /// Its view for operators, which also decides whether messages must contain their frames.
     pub view: Arc<SessionView>,
     /// Tables of the session. Its clients decode frames by them.
     pub set: Arc<TableSet>,
@@ -406,8 +406,8 @@ mod tests {
             (Err(NoSession::Replaced), Ok(session))
         );
         let (admission, replaced, third) = login(&registry, 4, Duration::ZERO);
-        let gone = Err(NoSession::Replaced);
-        assert_eq!((admission, known(&registry, second)), (Admission::Replace, gone));
+        let is_replaced = Err(NoSession::Replaced);
+        assert_eq!((admission, known(&registry, second)), (Admission::Replace, is_replaced));
         // The replaced session is still reachable.
         let before = || {
             registry.entries.lock().by_key[&key]
@@ -421,11 +421,11 @@ mod tests {
         assert_eq!((known(&registry, third), before()), (Ok(replaced), None));
         registry.remove(&key, replaced, false, NOW);
         assert_eq!((known(&registry, third), registry.len()), (Err(NoSession::Unknown), 0));
-        assert_eq!(known(&registry, second), gone, "still replaced");
+        assert_eq!(known(&registry, second), is_replaced, "still replaced");
         // A login at another sidecar or of an RTM-native user.
         let (_, session, line) = login(&registry, 5, Duration::ZERO);
         registry.remove(&key, session, true, NOW);
-        assert_eq!(known(&registry, line), gone);
+        assert_eq!(known(&registry, line), is_replaced);
         assert_eq!(known(&registry, 77), Err(NoSession::Unknown));
     }
 

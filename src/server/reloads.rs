@@ -9,7 +9,7 @@ use tokio::time::timeout;
 /// Time limit of a reload for the one who waits for it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Request of a reload. The answer is the log of what has changed, or the errors.
+/// Request of a reload. The answer is the log of the changes, or the errors.
 pub type ReloadRequest = oneshot::Sender<Result<String, String>>;
 
 /// Queue of one request.

@@ -1,6 +1,6 @@
-//! Directory of live sessions: what the admin address shows of them, without a lock or a message of the session.
+//! Directory of live sessions for the admin address, which is read without a lock or a message of the session.
 //!
-//! A session writes what changes with each message into atomics, and the rest under a short lock of its own. A list
+//! A session writes values that change with each message into atomics, and the rest under a short lock of its own. A list
 //! copies references under the lock of the directory, which sessions take at their start and end only.
 
 use std::collections::HashMap;
@@ -22,7 +22,7 @@ pub struct SessionDirectory {
     sessions: Mutex<HashMap<u64, (Arc<SessionView>, WeakInbox)>>,
 }
 
-/// What is shown of a session.
+/// A session as operators see it.
 #[derive(Debug)]
 pub struct SessionView {
     /// Session number.
@@ -46,7 +46,7 @@ pub struct SessionView {
     watched: AtomicBool,
 }
 
-/// What is shown of a session's client; changes at logins, joins and leaves.
+/// A session's client as operators see it; changes at logins, joins and leaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientView {
     /// Name of its profile.

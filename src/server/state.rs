@@ -282,7 +282,7 @@ impl Server {
         }
     }
 
-    /// Closes clients one after another, as `[drain]` says. [`stop`](Self::stop) follows.
+    /// Closes clients one after another, at the pace of `[drain]`. [`stop`](Self::stop) follows.
     pub async fn drain(&self) {
         let config = self.config();
         self.drain

@@ -18,7 +18,7 @@ use trace::coverage::Key;
 /// Largest number of earlier tables that sessions still use.
 const MAX_EARLIER: usize = 8;
 
-/// Compiled tables with what belongs to them.
+/// Compiled tables with their encoders and counters.
 pub struct TableSet {
     pub tables: Arc<Tables>,
     /// Encoders of the profiles, in the order of the tables.

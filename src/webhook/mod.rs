@@ -67,7 +67,7 @@ impl Webhooks {
         })
     }
 
-    /// Uses the receivers of another config. The earlier ones get what waits for them, in one attempt for each.
+    /// Uses the receivers of another config. The earlier ones get their queued events, in one attempt for each.
     ///
     /// # Errors
     /// The TLS library's; then nothing changes.

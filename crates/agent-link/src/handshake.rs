@@ -83,7 +83,7 @@ pub struct HelloResult {
 pub struct LinkParameters {
     /// Last processed number.
     pub received: u64,
-    /// Whether the previous connection is resumed.
+    /// True if the previous connection is resumed.
     pub resumed: bool,
     /// Maximum of unacknowledged objects.
     pub window: u64,

@@ -141,12 +141,12 @@ where
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     soon.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        let (speak, answer) = tokio::select! {
+        let (is_heartbeat, is_ack_due) = tokio::select! {
             () = link.changed.notified() => (false, false),
             _ = beat.tick() => (true, true),
             _ = soon.tick() => (false, true),
         };
-        match timeout(heartbeat * PATIENCE, flush(&mut sink, link, speak, answer)).await {
+        match timeout(heartbeat * PATIENCE, flush(&mut sink, link, is_heartbeat, is_ack_due)).await {
             // Coalesce objects under load: one write per interval, not per object.
             Ok(Ok(true)) => sleep(GATHER).await,
             Ok(Ok(false)) => {}
@@ -159,8 +159,8 @@ where
 async fn flush<S>(
     sink: &mut SplitSink<WebSocketStream<S>, Message>,
     link: &Link,
-    speak: bool,
-    answer: bool,
+    is_heartbeat: bool,
+    is_ack_due: bool,
 ) -> Result<bool, tokio_tungstenite::tungstenite::Error>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -174,7 +174,7 @@ where
         let mut queue = link.queue.lock();
         let open = queue.unacknowledged();
         // A write carries a due ack.
-        let due = open >= ACK_AFTER || open > 0 && (answer || wrote) || speak;
+        let due = open >= ACK_AFTER || open > 0 && (is_ack_due || wrote) || is_heartbeat;
         due.then(|| queue.note_acknowledged())
     };
     if let Some(seq) = ack {

@@ -1,6 +1,6 @@
 //! Reliable in-order delivery across reconnects: sequence numbers and acks.
 //!
-//! Pure: the socket's task asks for frames to write and reports frames read.
+//! Pure: the socket's task takes frames to write and reports frames read.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -21,7 +21,7 @@ pub struct ReliableQueue {
     window: u64,
     /// Last number processed here.
     received: u64,
-    /// Last processed number that the other side knows.
+    /// Last acknowledged number.
     acknowledged: u64,
     /// Received objects whose effects are not stored yet. An ack stops before the first one.
     held: BTreeSet<u64>,

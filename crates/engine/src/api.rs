@@ -351,7 +351,7 @@ pub enum TimerKey {
     Gather(CallKind),
 }
 
-/// What was dropped because a bound was reached.
+/// The bound that caused a drop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DropReason {
     /// `requests`.

@@ -14,7 +14,7 @@ use tables::wire::Wire;
 use crate::api::{DropReason, Effect, SessionContext, SessionLimits, TimerKey};
 use crate::names::Names;
 
-/// What a session reads and does not change.
+/// Immutable environment of a session.
 #[derive(Clone)]
 pub(crate) struct Env {
     pub tables: Arc<Tables>,

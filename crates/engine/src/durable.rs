@@ -1,6 +1,6 @@
-//! What a store keeps of a session, so that the account's next session continues with it.
+//! The stored state of a session, with which the account's next session continues.
 //!
-//! A session has no effect for its store: after a step, the server asks for what has changed since it asked before
+//! A session has no effect for its store: after a step, the server takes the changes since the last time
 //! (`Session::changes`). So changes of several steps are stored at once.
 
 use protocol::event::{CallRef, Event, SocketId};
@@ -111,10 +111,10 @@ pub struct Record {
     pub calls: Vec<SavedCall>,
 }
 
-/// What a store does not have.
+/// State that is not in the store yet.
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
-    /// The store removes what it has before.
+    /// The store removes its earlier content.
     pub all: bool,
     /// There are more changes.
     pub more: bool,
@@ -134,7 +134,7 @@ pub struct Changes {
     pub until: Option<Time>,
 }
 
-/// What a store has of a session.
+/// State of a session that is in the store.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Saved {
     pub head: Head,

@@ -9,19 +9,19 @@ const FIRST: u64 = 1 << 63;
 /// Maximum of unanswered calls.
 const MAX_OPEN: usize = 64;
 
-/// Unanswered calls for other sessions: who asked, with which request number.
+/// Unanswered calls for other sessions: the calling session, and its request number.
 #[derive(Debug)]
 pub struct ForOthers<A> {
     open: HashMap<u64, (A, u64)>,
     next: u64,
 }
 
-/// Where an event of RTM belongs.
+/// The receiver of an event of RTM.
 #[derive(Debug)]
 pub enum Route<A> {
     /// To the session itself.
     Own(UpstreamEvent),
-    /// To the session that asked.
+    /// To the calling session.
     Other(A, UpstreamEvent),
     /// Nowhere: a reply without a call.
     Nowhere,

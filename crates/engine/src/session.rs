@@ -53,7 +53,7 @@ pub struct Session {
     outbox: Outbox,
     directory: Directory,
     transient_joins: TransientJoins,
-    /// What a store has of the session, if it is stored.
+    /// The state in the store, if the session is stored.
     saved: Option<Box<Saved>>,
     /// Sockets of the same client that arrived while the login was pending.
     twins: Vec<CallRef>,

@@ -16,18 +16,18 @@ use crate::attributes::{check_channel_pairs, check_keys, check_total, check_user
 use crate::client::Session;
 use rtm::value::Text;
 
-/// What the checks look at in a login.
+/// State of a login for the checks.
 pub trait LoginState {
-    /// Whether the instance is in a channel.
+    /// Returns true if the instance is in a channel.
     fn has_joined(&self, channel: &ChannelId) -> bool;
 
-    /// How many channels it is in.
+    /// Returns the number of its channels.
     fn joined_count(&self) -> usize;
 
-    /// Whether it follows a user.
+    /// Returns true if it follows a user.
     fn follows(&self, user: &UserId) -> bool;
 
-    /// How many users it follows.
+    /// Returns the number of users that it follows.
     fn followed_count(&self) -> usize;
 }
 

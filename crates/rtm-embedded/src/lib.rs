@@ -19,7 +19,7 @@
 //!
 //! Each state machine is a struct of its own. Where it needs another one, it gets it as an argument.
 //!
-//! Where the documents are silent, the module documents its decision.
+//! Each module documents its decisions on points that the documents leave open.
 
 mod attributes;
 mod channel;

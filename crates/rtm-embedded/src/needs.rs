@@ -1,4 +1,4 @@
-//! What a call needs before it is executed.
+//! Preconditions of calls.
 
 use rtm::CallKind;
 
@@ -15,7 +15,7 @@ pub enum Needs {
     Link,
 }
 
-/// Returns what a call needs.
+/// Returns the preconditions of a call.
 pub const fn needs(kind: CallKind) -> Needs {
     match kind {
         CallKind::Login | CallKind::Logout | CallKind::LocalInvitationSend | CallKind::RestChannelMessage => {

@@ -31,8 +31,8 @@ pub struct RtmService {
     next_client: u64,
 }
 
-/// The state machines of a service. They know each other only as arguments; what concerns several
-/// of them is coordinated here.
+/// The state machines of a service. They get each other only as arguments; steps of several of
+/// them are coordinated here.
 #[derive(Debug)]
 pub(super) struct Coordinator {
     pub(super) clients: Clients,

@@ -228,39 +228,29 @@ impl Field for Option<Text> {
     }
 }
 
-impl Field for UserId {
-    const TYPE: FieldType = FieldType::UserId;
+macro_rules! id_field {
+    ($id:ident, $expected:literal) => {
+        impl Field for $id {
+            const TYPE: FieldType = FieldType::$id;
 
-    fn from_value(value: &Value) -> Result<Self, String> {
-        let text = value.as_text().ok_or("a user id (text)")?;
-        UserId::new(text.clone()).map_err(|e| e.to_string())
-    }
+            fn from_value(value: &Value) -> Result<Self, String> {
+                let text = value.as_text().ok_or($expected)?;
+                $id::new(text.clone()).map_err(|e| e.to_string())
+            }
 
-    fn to_value(&self) -> Value {
-        Value::Text(self.text().clone())
-    }
+            fn to_value(&self) -> Value {
+                Value::Text(self.text().clone())
+            }
 
-    fn part(&self) -> Part<'_> {
-        Part::UserId(self.text())
-    }
+            fn part(&self) -> Part<'_> {
+                Part::$id(self.text())
+            }
+        }
+    };
 }
 
-impl Field for ChannelId {
-    const TYPE: FieldType = FieldType::ChannelId;
-
-    fn from_value(value: &Value) -> Result<Self, String> {
-        let text = value.as_text().ok_or("a channel id (text)")?;
-        ChannelId::new(text.clone()).map_err(|e| e.to_string())
-    }
-
-    fn to_value(&self) -> Value {
-        Value::Text(self.text().clone())
-    }
-
-    fn part(&self) -> Part<'_> {
-        Part::ChannelId(self.text())
-    }
-}
+id_field!(UserId, "a user id (text)");
+id_field!(ChannelId, "a channel id (text)");
 
 macro_rules! list_field {
     ($item:ty, $ty:ident) => {

@@ -39,7 +39,7 @@ const SHORT: &[u64] = &[
     20 * MS,
     100 * MS,
 ];
-/// Bounds of what goes over a network.
+/// Bounds for network round trips.
 const LONG: &[u64] = &[
     MS,
     2 * MS,

@@ -51,7 +51,7 @@ pub async fn read(response: Response<Incoming>) -> Option<(StatusCode, Bytes)> {
     Some((status, body.to_bytes()))
 }
 
-/// Returns true if nobody can read the traffic: HTTPS, or a loopback address.
+/// Returns true if the traffic is protected: HTTPS, or a loopback address.
 pub fn is_private(uri: &Uri) -> bool {
     match (uri.scheme_str(), uri.host()) {
         (Some("https"), Some(_)) => true,

@@ -22,7 +22,7 @@ pub struct Source {
     pub name: String,
     /// The complete text.
     pub text: String,
-    /// Whether diagnostics must not show the text.
+    /// True if diagnostics must not show the text.
     is_private: bool,
 }
 

@@ -318,11 +318,7 @@ mod tests {
         let file = queue.begin(opening()).expect("nothing waits");
         taken(&queue);
         assert!((0..RECORDS).all(|_| add(&queue, file, "x") == Added::Waits));
-        assert_eq!(
-            queue.begin(opening()),
-            Err(WriterOverloaded),
-            "there is no room for another"
-        );
+        assert_eq!(queue.begin(opening()), Err(WriterOverloaded), "the queue is full");
         assert_eq!(add(&queue, file, "x"), Added::ExpansionLimitExceeded);
         assert!(queue.is_over(file));
         assert_eq!(add(&queue, file, "x"), Added::Over, "nothing follows a lost record");

@@ -85,7 +85,7 @@ pub struct Trace {
     pub header: Header,
     /// Records with line numbers.
     pub records: Vec<(usize, Record)>,
-    /// Whether the recording is unfinished: sessions without an end are truncated.
+    /// True if the recording is unfinished: sessions without an end are truncated.
     pub unfinished: bool,
 }
 

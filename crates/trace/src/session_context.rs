@@ -18,7 +18,7 @@ pub struct Begin {
     pub account: Text,
     /// Whether RTM stores messages for offline users.
     pub offline_messages: bool,
-    /// Whether the session is stored: then some calls are answered later.
+    /// True if the session is stored: then some calls are answered later.
     pub durable: bool,
     /// Missing calls of the upstream.
     pub lacks: Vec<CallKind>,

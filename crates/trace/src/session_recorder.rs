@@ -1,4 +1,4 @@
-//! Where a session that is recorded puts what happens.
+//! Recorder of a session's inputs and outputs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,9 +13,9 @@ use crate::event::{TraceEvent, number, one};
 use crate::record::{Dir, Leg};
 use crate::{effect, session_context};
 
-/// Takes what happens; it must not block.
+/// Sink of trace events; it must not block.
 pub trait Sink: Send + Sync {
-    /// Takes what happens in a session, microseconds after the trace began.
+    /// Takes an event of a session, microseconds after the trace began.
     fn take(&self, t_us: u64, session: u64, what: TraceEvent<'_>);
 }
 
@@ -42,18 +42,18 @@ impl SessionRecorder {
         }
     }
 
-    /// The moment of what follows.
+    /// Sets the time of the next records.
     pub fn at(&self, now: Time) {
         let ms = u64::try_from(now.since(self.started).as_millis()).unwrap_or(u64::MAX);
         self.now.store(ms, Ordering::Relaxed);
     }
 
-    /// Adds what is no frame and nothing of RTM's.
+    /// Adds a record of the environment.
     pub fn push(&self, leg: Leg, dir: Dir, data: Value) {
         self.add(TraceEvent::Other(leg, dir, data));
     }
 
-    /// What the session is given.
+    /// Context of the session.
     pub fn begin(&self, begin: &session_context::Begin) {
         self.push(Leg::Env, Dir::In, one("begin", begin.to_value()));
     }
@@ -63,7 +63,7 @@ impl SessionRecorder {
         self.add(TraceEvent::Decoded { socket, frame });
     }
 
-    /// What is behind the login in the text that was heard last.
+    /// Further calls behind the login in the last received text.
     pub fn rest(&self, socket: SocketId) {
         self.push(Leg::Legacy, Dir::In, one("rest", number(socket.0)));
     }
@@ -74,20 +74,20 @@ impl SessionRecorder {
         self.add(TraceEvent::Sent { socket, frame, row });
     }
 
-    /// The session ends because its server does, or cannot keep it: it has not said so itself.
+    /// An end by the server, without an effect of the session.
     pub fn cut(&self, now: Time) {
         self.at(now);
         self.push(Leg::Env, Dir::In, one("cut", true.into()));
     }
 
-    /// An input, unless a frame that was heard says it all.
+    /// An input, unless the received frame contains all of it.
     pub fn input(&self, input: &Input) {
         if let Some(what) = TraceEvent::input(&self.tables, input) {
             self.add(what);
         }
     }
 
-    /// An effect, unless the frames that it becomes say it all.
+    /// An effect, unless its frames contain all of it.
     pub fn effect(&self, effect: &Effect) {
         if let Effect::Rtm { request, call } = effect {
             let request = *request;

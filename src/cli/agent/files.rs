@@ -1,4 +1,4 @@
-//! The Web agent's files, which the binary carries: whoever has it needs no checkout.
+//! The Web agent's files, which the binary contains, so that it needs no checkout.
 
 use std::fs;
 use std::io;

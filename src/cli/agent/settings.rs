@@ -1,4 +1,4 @@
-//! What the Web agent has to know of a config: where agents come in, with which secret, from which pages.
+//! Settings of a config that the Web agent needs: address, secret and origins of agents.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

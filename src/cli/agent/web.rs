@@ -129,7 +129,7 @@ fn install(folder: &Path) -> Result<(), Error> {
     npm.args(["ci", "--no-progress"])
         .current_dir(folder)
         .stdin(Stdio::null());
-    // What it says is for people.
+    // Its progress is for people.
     let output = npm
         .stderr(Stdio::inherit())
         .output()

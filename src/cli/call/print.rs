@@ -1,4 +1,4 @@
-//! What the terminal client prints: data to the standard output, everything else to the other.
+//! Output of the terminal client: data to the standard output, everything else to the other.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal};

@@ -78,7 +78,7 @@ impl Ca {
         // The library's error might show a part of the key.
         let key = KeyPair::from_pem(key).map_err(|_| anyhow!("the file holds no usable key"))?;
         let ca = Self { certificate, key };
-        ca.try_name(&Name::AgentServer("localhost".into()), now)
+        ca.try_name(&Name::Host("localhost".into()), now)
             .map_err(|_| anyhow!("the files do not match, or another program created them"))?;
         Ok(ca)
     }
@@ -129,12 +129,12 @@ impl Ca {
         roots.add(CertificateDer::from_pem_slice(self.certificate.as_bytes())?)?;
         let provider = Arc::new(default_provider());
         let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build()?;
-        let requested = match name {
-            Name::AgentServer(host) => ServerName::try_from(host.replacen('*', "any", 1))?,
+        let server = match name {
+            Name::Host(host) => ServerName::try_from(host.replacen('*', "any", 1))?,
             Name::Ip(ip) => ServerName::from(*ip),
         };
         let now = UnixTime::since_unix_epoch(Duration::from_millis(now.as_millis()));
-        verifier.verify_server_cert(certificate, &[], &requested, &[], now)?;
+        verifier.verify_server_cert(certificate, &[], &server, &[], now)?;
         Ok(())
     }
 }
@@ -164,7 +164,7 @@ fn permitted(names: &[Name]) -> Vec<GeneralSubtree> {
         .collect();
     for name in names {
         match name {
-            Name::AgentServer(host) => hosts.push(host.strip_prefix("*.").unwrap_or(host)),
+            Name::Host(host) => hosts.push(host.strip_prefix("*.").unwrap_or(host)),
             Name::Ip(ip) => networks.push((*ip, if ip.is_ipv4() { 32 } else { 128 })),
         }
     }
@@ -181,7 +181,7 @@ fn permitted(names: &[Name]) -> Vec<GeneralSubtree> {
 
 fn alt_name(name: &Name) -> Result<SanType> {
     Ok(match name {
-        Name::AgentServer(host) => SanType::DnsName(host.as_str().try_into()?),
+        Name::Host(host) => SanType::DnsName(host.as_str().try_into()?),
         Name::Ip(ip) => SanType::IpAddress(*ip),
     })
 }

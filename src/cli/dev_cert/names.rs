@@ -1,4 +1,4 @@
-//! What a certificate is for: the names and addresses that legacy clients connect to.
+//! Names of a certificate: the hosts and addresses that legacy clients connect to.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
@@ -9,7 +9,7 @@ use crate::config::Discovery;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Name {
     /// Host name in lower case, optionally with a leading `*.`.
-    AgentServer(String),
+    Host(String),
     Ip(IpAddr),
 }
 
@@ -49,7 +49,7 @@ impl Name {
         let is_number = |label: &str| label.bytes().all(|b| b.is_ascii_digit());
         let last = host.rsplit('.').next().unwrap_or(host);
         if host.len() <= 253 && host.split('.').all(is_label) && !is_number(last) {
-            Ok(Self::AgentServer(text.to_ascii_lowercase()))
+            Ok(Self::Host(text.to_ascii_lowercase()))
         } else {
             Err("expected a host name such as \"bridge.example.com\", or an IP address")
         }
@@ -59,7 +59,7 @@ impl Name {
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::AgentServer(host) => f.write_str(host),
+            Self::Host(host) => f.write_str(host),
             Self::Ip(ip) => write!(f, "{ip}"),
         }
     }
@@ -69,16 +69,16 @@ impl fmt::Display for Name {
 pub fn names(discovery: &Discovery, more: &[Name]) -> Vec<Name> {
     let mut names = more.to_vec();
     if let Some(host) = &discovery.advertise_host {
-        // What the config takes for a host name, and this does not, no client could connect to.
+        // No client could connect to a host that is valid in the config and not here.
         names.extend(Name::parse(&host.host));
     }
     let ip = discovery.advertise_ip;
     let [a, b, c, d] = ip.octets();
     names.push(Name::Ip(ip.into()));
-    names.push(Name::AgentServer(format!("{a}-{b}-{c}-{d}-sig-web.agora.io")));
-    names.push(Name::AgentServer("localhost".into()));
+    names.push(Name::Host(format!("{a}-{b}-{c}-{d}-sig-web.agora.io")));
+    names.push(Name::Host("localhost".into()));
     names.push(Name::Ip(Ipv4Addr::LOCALHOST.into()));
-    names.extend(LOOK_UP.map(|host| Name::AgentServer(host.into())));
+    names.extend(LOOK_UP.map(|host| Name::Host(host.into())));
     let mut once: Vec<Name> = Vec::with_capacity(names.len());
     for name in names {
         if !once.contains(&name) {
@@ -144,10 +144,7 @@ mod tests {
             }),
             ..Discovery::default()
         };
-        let more = [
-            Name::AgentServer("laptop.local".into()),
-            Name::AgentServer("localhost".into()),
-        ];
+        let more = [Name::Host("laptop.local".into()), Name::Host("localhost".into())];
         assert_eq!(
             shown(&discovery, &more)[..6],
             [

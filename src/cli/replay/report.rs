@@ -1,4 +1,4 @@
-//! What became of traces, for people and for programs.
+//! Results of replayed traces, for people and for programs.
 
 use std::io::{self, Write};
 use std::path::Path;

@@ -49,7 +49,7 @@ impl ReloadFiles {
         self.descriptors
     }
 
-    /// Reads all files and uses them. Returns what has changed, as text.
+    /// Reads all files and uses them. Returns the changes as text.
     ///
     /// # Errors
     /// All errors as text, which are also logged; then nothing has changed.

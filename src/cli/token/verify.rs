@@ -124,7 +124,7 @@ fn access_token(args: &VerifyArgs, text: &str, certificate: Option<&SecretString
         kind,
         short,
         app_id: parsed.app_id,
-        // Verified, it is whose it was said to be.
+        // A token that was verified with an account belongs to it.
         account: parsed
             .account
             .or_else(|| args.account.clone().filter(|_| parsed.problem.is_none())),

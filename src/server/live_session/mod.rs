@@ -90,7 +90,7 @@ pub struct LiveSession {
     group: Option<Arc<Group>>,
     /// Its record in Redis, if it has one.
     record: Option<Box<RecordSync>>,
-    /// What must be in Redis before the client gets the effects of this step.
+    /// Progress that must be in Redis before the client gets the effects of this step.
     after: Option<u64>,
     /// Rates of messages at the start of the session.
     message_limits: MessageLimits,

@@ -1,4 +1,4 @@
-//! What the admin address shows of the session.
+//! The session as the admin address shows it.
 
 use crate::report::Kind;
 use crate::server::live_session::LiveSession;

@@ -144,22 +144,22 @@ impl AgentServer {
         self.driver_lost_at.lock().get_or_insert_with(|| self.clock.now());
     }
 
-    /// Closes instances that nobody adopted in time; returns true if none is left.
+    /// Closes instances that were not adopted in time; returns true if none is left.
     pub fn sweep(&self, driver_is_there: bool) -> bool {
         let over = self
             .driver_lost_at
             .lock()
             .is_some_and(|since| self.clock.now().since(since) >= KEEP);
         if over {
-            let mut gone = Vec::new();
+            let mut expired = Vec::new();
             self.instances.lock().retain(|_, instance| {
                 let left = driver_is_there && matches!(instance.lock().events, Events::UpstreamEvent);
                 if !left {
-                    gone.push(instance.clone());
+                    expired.push(instance.clone());
                 }
                 left
             });
-            for instance in &gone {
+            for instance in &expired {
                 self.close_instance(instance);
             }
             if driver_is_there {
@@ -182,8 +182,8 @@ impl AgentServer {
 
     /// Closes all instances.
     pub fn end(&self) {
-        let gone: Vec<_> = self.instances.lock().drain().map(|(_, instance)| instance).collect();
-        gone.iter().for_each(|instance| self.close_instance(instance));
+        let instances: Vec<_> = self.instances.lock().drain().map(|(_, instance)| instance).collect();
+        instances.iter().for_each(|instance| self.close_instance(instance));
     }
 
     fn close_instance(&self, instance: &Mutex<Instance>) {
@@ -222,9 +222,9 @@ impl AgentServer {
                 self.create(session, app, text("adopt"))?;
             }
             "release" => {
-                let gone = self.instances.lock().remove(&session);
-                let gone = gone.ok_or_else(no_session)?;
-                self.close_instance(&gone);
+                let closed = self.instances.lock().remove(&session);
+                let closed = closed.ok_or_else(no_session)?;
+                self.close_instance(&closed);
             }
             _ => {
                 let call = self.vocabulary.read_call(method, params);

@@ -127,7 +127,7 @@ impl Users {
         let Some((host, turn, mine)) = self.host(&hello.user) else {
             return answer(&mut websocket, id, refused(BUSY, "too many clients".into())).await;
         };
-        let _turn = turn.acquire().await.expect("nobody closes it");
+        let _turn = turn.acquire().await.expect("it is never closed");
         let went_on = hello.host.as_ref() == Some(&host.name) && host.link.resume(hello.received, crate::WINDOW);
         host.driver_connected(!went_on);
         let served = to_value(&Served {

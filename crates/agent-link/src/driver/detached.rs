@@ -61,7 +61,7 @@ impl DetachedDriver {
         self.state.call(self.now, self.client, request, call);
     }
 
-    /// Sends what waits, as to a socket that takes everything.
+    /// Sends all queued objects, as to a socket that is never full.
     pub fn send(&mut self) -> usize {
         let mut queue = self.state.link.queue.lock();
         std::iter::from_fn(|| queue.next()).count()

@@ -5,9 +5,9 @@ use std::time::Duration;
 /// Time limits and bounds of a driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DriverConfig {
-    /// How long a call waits for a disconnected agent. Default 4 s.
+    /// Longest wait of a call for a disconnected agent. Default 4 s.
     pub call_wait: Duration,
-    /// How long a call waits for its result. RTM's own limits are 5 to 12 s (rtm-api 9). Default 15 s.
+    /// Longest wait of a call for its result. RTM's own limits are 5 to 12 s (rtm-api 9). Default 15 s.
     pub call_timeout: Duration,
     /// Delay before sessions are notified of a lost agent. Default 4 s, as in RTM's SDKs.
     pub lost_after: Duration,

@@ -381,7 +381,7 @@ impl DriverState {
                 return self.health.failed("wrong events");
             }
             None => {
-                debug!(event = method, "an event that nobody knows");
+                debug!(event = method, "unknown event");
                 return;
             }
         };

@@ -41,7 +41,7 @@ pub struct Driver {
 /// Link status, for diagnostics.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DriverStatus {
-    /// Whether an agent is connected.
+    /// True if an agent is connected.
     pub up: bool,
     /// SDK and version of the current or last agent.
     pub sdk: Option<(Text, Text)>,
@@ -113,7 +113,7 @@ impl Driver {
     pub(super) async fn take_turn(&self) -> (tokio::sync::SemaphorePermit<'_>, CancellationToken) {
         let mine = CancellationToken::new();
         std::mem::replace(&mut *self.current.lock(), mine.clone()).cancel();
-        let permit = self.turn.acquire().await.expect("nobody closes it");
+        let permit = self.turn.acquire().await.expect("it is never closed");
         (permit, mine)
     }
 

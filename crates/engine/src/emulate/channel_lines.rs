@@ -47,7 +47,7 @@ impl ChannelLines {
         self.ring.after(msgid)
     }
 
-    /// Handles a client that has fetched the complete state: it does not ask for missed lines.
+    /// Handles a client that has fetched the complete state: it does not request missed lines.
     pub fn restart(&mut self) {
         (self.muted, self.away) = (false, false);
         self.ring = Ring::default();

@@ -157,7 +157,7 @@ mod tests {
         let resolved = directory.replied(&user, Some(&attributes(LONG)), &env).unwrap();
         assert!(resolved.is_known && resolved.events == [joins(&user), joins(&user)]);
         assert_eq!(directory.account(user.text()), Some(&LONG.into()));
-        assert!(directory.replied(&user, None, &env).is_none(), "nobody asked");
+        assert!(directory.replied(&user, None, &env).is_none(), "no query waits");
     }
 
     #[test]

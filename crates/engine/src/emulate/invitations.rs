@@ -28,9 +28,9 @@ const MAX_CALLS: usize = 256;
 pub enum CallState {
     /// The call is unanswered.
     Ringing,
-    /// The session has accepted, and RTM has not confirmed that the caller knows.
+    /// The session has accepted, and RTM has not confirmed the delivery to the caller.
     Accepted,
-    /// The call was accepted, and both sides know.
+    /// The call was accepted, as both sides were notified.
     Talking,
     /// The session has withdrawn the call; a late answer must be undone.
     Withdrawn,
@@ -66,10 +66,10 @@ pub struct Origin {
     pub invitation: InvitationId,
 }
 
-/// What an RTM event means for a call.
+/// Meaning of an RTM event for a call.
 #[derive(Clone, Debug)]
 pub enum CallEvent {
-    /// Nothing, or nothing that the client does not know.
+    /// No change, or none that is new to the client.
     Nothing,
     /// The callee has accepted a call that the session has withdrawn. It must not remain in a call
     /// without a caller.

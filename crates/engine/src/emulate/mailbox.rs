@@ -34,7 +34,7 @@ pub struct Mailbox {
     lines: VecDeque<Line>,
     /// Size of the lines in bytes.
     bytes: usize,
-    /// What a store has of the lines.
+    /// Lines in the store.
     pub(crate) stored: Stored,
 }
 
@@ -393,15 +393,15 @@ mod tests {
 
     #[test]
     fn lines_received_before_logout_are_not_repeated() {
-        for (says, left) in [(None, 1), (Some(1), 2), (Some(0), 3), (Some(3), 3)] {
+        for (version, left) in [(None, 1), (Some(1), 2), (Some(0), 3), (Some(3), 3)] {
             let mut mailbox = Mailbox::default();
             mailbox.poll(0, 30);
             for n in 1..=3 {
                 push(&mut mailbox, n, false, 0).unwrap();
             }
             mailbox.poll(0, 2);
-            mailbox.acknowledge_at_logout(says);
-            assert_eq!(mailbox.leave().len(), left, "{says:?}");
+            mailbox.acknowledge_at_logout(version);
+            assert_eq!(mailbox.leave().len(), left, "{version:?}");
         }
     }
 

@@ -148,6 +148,6 @@ mod tests {
         };
         assert_eq!(members.recounted(Some(&["erin", "bob"].map(user))), Some(expected));
         assert!(!members.counted(2), "the channel is no longer large");
-        assert_eq!(members.recounted(Some(&[])), None, "nobody asked for it");
+        assert_eq!(members.recounted(Some(&[])), None, "no query waits for it");
     }
 }

@@ -1,4 +1,4 @@
-//! The forms of messages: texts, and what legacy clients and sidecars exchange by messages.
+//! Forms of messages: texts, and signals of legacy clients and sidecars in messages.
 
 use rtm::Message;
 use rtm::value::Text;

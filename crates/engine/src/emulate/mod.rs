@@ -1,8 +1,8 @@
 //! Emulations of features that RTM lacks: a state machine and a file each. An emulation never names
 //! a Signaling event: its row binds each outcome.
 //!
-//! A state machine appends its own effects to the context. Where a row must run, it returns what
-//! happened, and the session runs the row.
+//! A state machine appends its own effects to the context. Where a row must run, it returns
+//! the event, and the session runs the row.
 
 pub mod attributes;
 pub mod call_role;

@@ -32,7 +32,7 @@ pub struct Outbox {
     waiting: VecDeque<Message>,
     /// Size of the messages in bytes.
     bytes: usize,
-    /// What a store has of the messages.
+    /// Messages in the store.
     pub(crate) stored: Stored,
 }
 

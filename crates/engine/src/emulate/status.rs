@@ -10,7 +10,7 @@ pub struct Status {
     pub logged_in: bool,
     /// The upstream is connected.
     pub upstream: bool,
-    /// The client knows that the connection to RTM is lost.
+    /// The client was notified of the lost connection to RTM.
     reconnecting: bool,
 }
 
@@ -109,7 +109,7 @@ mod tests {
             reason: ConnectionReason::Interrupted,
         };
         assert_eq!(status.rtm_changed(&lost), Some(EmulationOutcome::Reconnecting));
-        assert_eq!(status.upstream_changed(false), None, "the client knows");
+        assert_eq!(status.upstream_changed(false), None, "the client was notified before");
         assert_eq!(i64::from(status.number(true)), 3);
         assert_eq!(status.upstream_changed(true), Some(EmulationOutcome::Recovered));
         assert!(status.number(false).is_online());

@@ -311,7 +311,7 @@ impl Session {
         self.channel.publish_count(ctx);
     }
 
-    /// Reports what has changed in a channel that is no longer large.
+    /// Reports changed members in a channel that is no longer large.
     pub(super) fn recounted(&mut self, id: &ChannelId, reply: Option<&RtmReply>, ctx: &mut Ctx<'_>) {
         let Some((events, count)) = self.channel.recounted(id, reply) else {
             return;

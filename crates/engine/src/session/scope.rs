@@ -1,4 +1,4 @@
-//! What the expressions of a run read.
+//! Values that the expressions of a run read.
 
 use rtm::RtmError;
 use rtm::value::{Text, Value};

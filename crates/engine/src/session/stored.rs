@@ -147,7 +147,7 @@ impl Session {
             self.channel.join_again(name, id.clone());
             let channel_id = id.clone();
             self.requests.send_aside(RtmCall::Join { channel_id }, ctx);
-            // The client knows the members.
+            // The client has the members.
             if let Some(saved) = &mut self.saved {
                 saved.lists = Some(id.clone());
             }
@@ -212,7 +212,7 @@ pub(super) fn answers_late(run: &Run, ctx: &Ctx<'_>) -> bool {
     ctx.env.durable && run.emulation(ctx.env) == Some(Emulation::Outbox)
 }
 
-/// Returns the reason if a run that answers late has failed: nobody has its message.
+/// Returns the reason if a run that answers late has failed, so that its message is neither sent nor stored.
 pub(super) fn late_failure(run: &Run, outcome: Option<usize>, ctx: &Ctx<'_>) -> Option<Reason> {
     let error = run.error?;
     let keeps = outcome.is_some_and(|at| ctx.env.row(run.row).outcomes[at].hold);

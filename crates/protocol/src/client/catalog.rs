@@ -52,7 +52,7 @@ pub(super) struct Built {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadCall {
     /// No function implements the call.
-    #[error("there is no call `{name}`{}", hint(.close))]
+    #[error("unknown call `{name}`{}", hint(.close))]
     Unknown {
         /// The given name.
         name: Text,

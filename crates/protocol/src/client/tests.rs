@@ -176,9 +176,9 @@ fn invalid_input_lines_have_a_reason() {
     for (line, error) in [
         (
             "messageInstantSent bob",
-            "there is no call `messageInstantSent`; did you mean `messageInstantSend`?",
+            "unknown call `messageInstantSent`; did you mean `messageInstantSend`?",
         ),
-        ("zzz", "there is no call `zzz`"),
+        ("zzz", "unknown call `zzz`"),
         (
             "channelJoin a b",
             "`channelJoin` has no argument `b`; it takes (channelID)",

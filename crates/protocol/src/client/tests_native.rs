@@ -145,7 +145,7 @@ fn the_mailbox_is_polled_on_notification() {
     );
     let outputs = script.receive(&reply);
     assert_eq!(outputs.len(), 31, "{outputs:?}");
-    assert_eq!(outputs[30], poll(2, 30), "a full answer: it asks for more at once");
+    assert_eq!(outputs[30], poll(2, 30), "a full answer: it polls again at once");
     let reply = format!(
         r#"call_ret user_getmsg 2 0 {{"result":"ok","ver_clear":30,"msgs":[{}]}}"#,
         msgs(31, 31)

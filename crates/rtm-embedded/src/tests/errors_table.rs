@@ -302,7 +302,7 @@ pub(super) const TESTED_ELSEWHERE: &[&str] = &[
 /// Errors that this service never returns, with the reason.
 pub(super) const UNREACHABLE: &[(&str, &str)] = &[
     ("LOGIN.REJECTED", "this service bans no user"),
-    ("LOGIN.INVALID_APP_ID", "a world is one app id"),
+    ("LOGIN.INVALID_APP_ID", "a service has one App ID"),
     ("LOGIN.NOT_AUTHORIZED", "this service refuses no user"),
     ("LOGOUT.REJECTED", "reserved"),
     ("RENEW_TOKEN.FAILURE", "it needs no link"),

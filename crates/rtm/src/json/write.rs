@@ -1,6 +1,6 @@
 //! The writer of JSON text, for values that are already in memory.
 //!
-//! It writes what serde_json writes, at a fraction of its cost: texts are scanned in chunks, and nothing is allocated
+//! Its output is that of serde_json, at a fraction of the cost: texts are scanned in chunks, and nothing is allocated
 //! but the output.
 
 use crate::value::Value;

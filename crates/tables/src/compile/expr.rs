@@ -130,7 +130,7 @@ impl Compiler<'_> {
             .map(|(_, func)| *func);
         let Some(func) = func.filter(|func| func.signature().0.len() == args.len()) else {
             let known: Vec<&str> = Func::NAMES.iter().map(|(name, _)| *name).collect();
-            let title = format!("there is no function `{name}` with {} arguments", args.len());
+            let title = format!("unknown function `{name}` with {} arguments", args.len());
             let diag = Diag::new(&node.span, title).help(format!("known functions: {}", known.join(", ")));
             self.error(diag.did_you_mean(name, known));
             return None;

@@ -264,7 +264,7 @@ impl<'c> Compiler<'c> {
 fn find(what: &str, ids: &HashMap<Text, usize>, name: &Spanned<Text>, diags: &mut Diags) -> Option<usize> {
     let id = ids.get(&name.value).copied();
     if id.is_none() {
-        let title = format!("there is no {what} `{}`", name.value);
+        let title = format!("unknown {what} `{}`", name.value);
         let mut known: Vec<&str> = ids.keys().map(|k| &**k).collect();
         known.sort_unstable();
         diags.push(Diag::new(&name.span, title).did_you_mean(&name.value, known));

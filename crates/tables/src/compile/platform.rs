@@ -54,10 +54,7 @@ impl Compiler<'_> {
         for (names, written) in [(calls.collect::<Vec<_>>(), &raw.calls), (events.collect(), &raw.events)] {
             for (i, (canonical, own)) in names.iter().enumerate() {
                 if let Some((first, _)) = names[..i].iter().find(|(_, other)| other == own) {
-                    let title = format!(
-                        "`{own}` stands for both `{first}` and `{canonical}` on {}",
-                        platform.name
-                    );
+                    let title = format!("`{own}` means both `{first}` and `{canonical}` on {}", platform.name);
                     // One of the two names is written; the other may be the bridge's own.
                     let place = |name: &str| {
                         written

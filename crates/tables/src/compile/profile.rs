@@ -16,7 +16,7 @@ impl Compiler<'_> {
         self.number("profile", raw.iter().map(|p| &p.name));
         for profile in raw {
             if !wires.iter().any(|wire| wire.family == profile.family.value) {
-                let title = format!("there is no wire of the family `{}`", profile.family.value);
+                let title = format!("unknown wire family `{}`", profile.family.value);
                 let known = wires.iter().map(|wire| &*wire.family);
                 self.error(Diag::new(&profile.family.span, title).did_you_mean(&profile.family.value, known));
             }
@@ -47,7 +47,7 @@ impl Compiler<'_> {
             let at = all.iter().position(|p| p.name.value == name.value);
             if at.is_none() {
                 let known = all.iter().map(|p| &*p.name.value);
-                let title = format!("there is no profile `{}`", name.value);
+                let title = format!("unknown profile `{}`", name.value);
                 self.error(Diag::new(&name.span, title).did_you_mean(&name.value, known));
             }
             at

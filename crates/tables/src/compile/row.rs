@@ -287,7 +287,7 @@ impl Compiler<'_> {
         for (lane, name) in [(Lane::Serial, &raw.serial), (Lane::After, &raw.after)] {
             if let Some(name) = name {
                 if &*name.value != "channel" {
-                    let title = format!("there is no lane `{}`", name.value);
+                    let title = format!("unknown lane `{}`", name.value);
                     self.error(Diag::new(&name.span, title).help("the only lane is `channel`"));
                 }
                 return lane;
@@ -360,7 +360,7 @@ impl Compiler<'_> {
         if ty.is_none() {
             let names = SigType::NAMES.iter().map(|(name, _)| *name);
             self.error(
-                Diag::new(&name.span, format!("there is no type `{}`", name.value)).did_you_mean(&name.value, names),
+                Diag::new(&name.span, format!("unknown type `{}`", name.value)).did_you_mean(&name.value, names),
             );
         }
         ty

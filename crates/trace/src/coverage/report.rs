@@ -84,7 +84,7 @@ pub struct Finding {
     pub code: Text,
     /// Number of notes; for one that always applies, number of affected uses.
     pub count: u64,
-    /// Whether it always applies.
+    /// True if it always applies.
     pub always: bool,
     /// Affected rows.
     pub rows: Vec<Text>,

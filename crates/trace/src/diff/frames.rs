@@ -15,7 +15,7 @@ use crate::diff::timeline::{Cause, Output, Session, number};
 
 /// Returns the sockets of both traces, in order of their beginning.
 pub(super) fn sockets(a: &Trace, b: &Trace) -> (Vec<Session>, Vec<Session>) {
-    // An archive knows only its own account's number, and may stem from a server with other numbers.
+    // An archive contains only its own account's number, and another server may have assigned it.
     let mut names = Normalizer::default();
     for (_, record) in a.records.iter().chain(&b.records) {
         if record.data.get("name").is_some() {

@@ -65,7 +65,7 @@ struct RawMessage<'h> {
 pub struct Entry {
     /// URL, as far as it is readable.
     pub url: String,
-    /// Whether it is a WebSocket: marked as one, which not every tool does, or has messages.
+    /// Returns true for a WebSocket: marked as one, which not every tool does, or with messages.
     pub is_socket: bool,
     pub messages: Vec<Message>,
 }

@@ -1,7 +1,7 @@
 //! HAR 1.2, the archive format of browsers' developer tools, with WebSocket messages.
 //!
 //! [`import`] converts a Web app's frames to a trace of the legacy leg; [`export`] does the reverse. A HAR has no RTM
-//! data, so an imported trace has no leg `rtm`, and its header says so.
+//! data, so an imported trace has no leg `rtm`, as its header states.
 //! <http://www.softwareishard.com/blog/har-12-spec/>; messages are Chromium's extension, adopted by Firefox and
 //! Playwright.
 

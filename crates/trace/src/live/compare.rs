@@ -174,8 +174,8 @@ fn ends(records: &[(usize, &Record)], imported: bool) -> HashMap<i64, u64> {
     let mut ends = HashMap::new();
     for (_, record) in records {
         let data = &record.data;
-        let sent = data.get("socket").filter(|_| imported && record.leg == Leg::Legacy);
-        if let Some(socket) = sent.and_then(Value::as_int) {
+        let archived = data.get("socket").filter(|_| imported && record.leg == Leg::Legacy);
+        if let Some(socket) = archived.and_then(Value::as_int) {
             ends.insert(socket, record.t_us);
         } else if let Some(socket) = data.get("closed").or(data.get("close")).and_then(Value::as_int) {
             ends.entry(socket).or_insert(record.t_us);

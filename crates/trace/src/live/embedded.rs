@@ -113,7 +113,7 @@ struct EmbeddedServices {
 }
 
 struct App {
-    world: RtmService,
+    service: RtmService,
     clients: HashMap<u64, ClientId>,
     sessions: HashMap<ClientId, u64>,
 }
@@ -127,13 +127,13 @@ impl EmbeddedServices {
     }
 
     fn deadline(&self) -> Option<Time> {
-        self.by_app.values().filter_map(|app| app.world.deadline()).min()
+        self.by_app.values().filter_map(|app| app.service.deadline()).min()
     }
 
     fn tick(&mut self, now: Time, harness: &mut Harness<'_>) {
         for app in self.by_app.values_mut() {
             let mut out = Vec::new();
-            app.world.tick(now, &mut out);
+            app.service.tick(now, &mut out);
             app.emit(out, harness);
         }
     }
@@ -142,7 +142,7 @@ impl EmbeddedServices {
         let (RtmRequest::Call { session, .. } | RtmRequest::Close { session }) = request;
         let app = self.by_app.entry(harness.app(session).cloned());
         let app = app.or_insert_with(|| App {
-            world: RtmService::new(self.config),
+            service: RtmService::new(self.config),
             clients: HashMap::new(),
             sessions: HashMap::new(),
         });
@@ -150,14 +150,14 @@ impl EmbeddedServices {
         match request {
             RtmRequest::Call { request, call, .. } => {
                 let client = app.client(session);
-                app.world.call(now, client, request, call, &mut out);
+                app.service.call(now, client, request, call, &mut out);
             }
             RtmRequest::Close { .. } => {
                 if let Some(client) = app.clients.remove(&session) {
                     app.sessions.remove(&client);
                     // A logout withdraws the client's invitations; closing does not.
-                    app.world.call(now, client, 0, RtmCall::Logout {}, &mut out);
-                    app.world.close(now, client, &mut out);
+                    app.service.call(now, client, 0, RtmCall::Logout {}, &mut out);
+                    app.service.close(now, client, &mut out);
                 }
             }
         }
@@ -168,7 +168,7 @@ impl EmbeddedServices {
 impl App {
     fn client(&mut self, session: u64) -> ClientId {
         *self.clients.entry(session).or_insert_with(|| {
-            let client = self.world.open();
+            let client = self.service.open();
             self.sessions.insert(client, session);
             client
         })

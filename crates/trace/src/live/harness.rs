@@ -161,7 +161,7 @@ impl<'s> Harness<'s> {
                 Ok(())
             }
             Leg::Env if data.get("kept").is_some() => {
-                // The trace determines what its sessions leave behind.
+                // The trace determines the remaining lines of its sessions.
                 if self.is_first_of_account(session) {
                     let lines =
                         session_context::read_lines(self.tables, data.get("kept").unwrap_or(&rtm::value::Value::Null))?;
