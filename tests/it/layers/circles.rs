@@ -158,7 +158,8 @@ impl Source {
         while let Some(line) = lines.next() {
             let (visibility, rest) = line.trim_start().split_once("use ").unwrap_or(("-", ""));
             let is_export = visibility.starts_with("pub");
-            if !visibility.is_empty() && !(is_export && visibility.ends_with([' ', ')'])) {
+            let is_use = visibility.is_empty() || is_export && visibility.ends_with([' ', ')']);
+            if !is_use {
                 let is_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
                 let paths = line.split(|c| !is_path(c)).filter(|path| path.contains("::"));
                 let paths: Vec<Module> = paths.filter_map(|path| source.absolute(module, path)).collect();
