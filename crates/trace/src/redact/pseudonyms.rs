@@ -54,7 +54,7 @@ pub struct Dictionary {
     short: HashMap<(Shape, usize), u64>,
     hashes: HashSet<u32>,
     attributes: HashSet<Key>,
-    /// True if some resemble texts that the program composes.
+    /// Whether some resemble texts that the program composes.
     odd: bool,
 }
 
