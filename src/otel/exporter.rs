@@ -15,8 +15,8 @@ use tracing::{info, warn};
 
 use crate::admin::Metrics;
 use crate::otel::encode::{rejected, request};
+use crate::otel::span::DROPPED;
 use crate::otel::span::Span;
-use crate::otel::tracer::DROPPED;
 use runtime::backoff::{Backoff, random};
 use runtime::http_client::{HttpsClient, read};
 

@@ -2,6 +2,9 @@
 
 use rtm::value::Text;
 
+/// Counter of spans that do not reach the collector.
+pub(super) const DROPPED: &str = "trace spans";
+
 /// Begin of a traced span: its ids, and its time in nanoseconds since the epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Begun {

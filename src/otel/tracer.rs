@@ -14,13 +14,12 @@ use crate::admin::Metrics;
 use crate::config::Otel;
 use crate::otel::LoginResult;
 use crate::otel::exporter::Exporter;
+use crate::otel::span::DROPPED;
 use crate::otel::span::{Attribute, Begun, Kind, Span};
 use runtime::clock::Clock;
 use runtime::http_client;
 use runtime::log_limit::{Bound, Cause, admits};
 
-/// Counter of spans that do not reach the collector.
-pub(super) const DROPPED: &str = "trace spans";
 /// Name of the span of a login.
 const LOGIN: &str = "login";
 

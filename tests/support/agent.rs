@@ -141,9 +141,11 @@ impl Wire {
                     let (near_in, near_out) = near.into_split();
                     let both =
                         async { tokio::join!(pump(near_in, far_out, frozen.0), pump(far_in, near_out, frozen.1)) };
+                    // A cut connection drops what is frozen.
                     tokio::select! {
-                        _ = both => {}
+                        biased;
                         () = cut.cancelled() => {}
+                        _ = both => {}
                     }
                 });
             }
