@@ -9,6 +9,10 @@ use anyhow::{Result, bail};
 use crate::wire::{self, Incoming, Writer};
 use crate::ws::{self, Opcode};
 
+/// Number of messages after which a client polls at once. A mailbox has room for 500, which a closed loop fills before
+/// the usual second is over.
+const MANY: u32 = 200;
+
 /// Progress of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -80,7 +84,8 @@ pub struct Client {
     /// The highest version of the mailbox that has been seen, and the number of the last line of the channel.
     version: u64,
     number: u64,
-    unacknowledged: bool,
+    /// Number of messages since the last poll.
+    unacknowledged: u32,
     poll_is_due: bool,
     /// True if frames of the server are read.
     pub reads: bool,
@@ -106,7 +111,7 @@ impl Client {
             pings: 0,
             version: 0,
             number: 0,
-            unacknowledged: false,
+            unacknowledged: 0,
             poll_is_due: false,
             reads: true,
             trouble: None,
@@ -168,12 +173,12 @@ impl Client {
 
     /// Returns true once if received lines need a poll as their acknowledgement.
     pub fn wants_poll(&mut self) -> bool {
-        self.unacknowledged && !std::mem::replace(&mut self.poll_is_due, true)
+        self.unacknowledged > 0 && !std::mem::replace(&mut self.poll_is_due, true)
     }
 
     /// Polls, which acknowledges all that has been seen.
     pub fn poll(&mut self, writer: &mut Writer, now: u64) -> Result<()> {
-        (self.unacknowledged, self.poll_is_due) = (false, false);
+        (self.unacknowledged, self.poll_is_due) = (0, false);
         let call = self.call(Call::Poll, now);
         let text = writer.getmsg(call, &self.line, self.version);
         self.send(Opcode::Text, text)
@@ -317,7 +322,12 @@ impl Client {
                     events.push(Event::Ready { client });
                 }
             }
-            Incoming::Peer { version, stamp } => self.delivered(version, stamp, now, events),
+            Incoming::Peer { version, stamp } => {
+                self.delivered(version, stamp, now, events);
+                if self.unacknowledged == MANY {
+                    self.poll(writer, now)?;
+                }
+            }
             Incoming::Channel { number, stamp } => {
                 if number <= self.number {
                     events.push(Event::Repeated { client });
@@ -346,7 +356,7 @@ impl Client {
             return;
         }
         self.version = version;
-        self.unacknowledged = true;
+        self.unacknowledged += 1;
         events.push(Event::Delivered { client, stamp, at });
     }
 }
