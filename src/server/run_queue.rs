@@ -222,7 +222,8 @@ mod tests {
             many.iter().for_each(|worker| schedule(worker.clone()));
         }
         let first = bench.log.lock().len();
-        assert!((10..=24).contains(&first), "{first} in the first slice");
+        // The time is checked after each eighth run, and has passed after the sixteenth at the latest.
+        assert!([8, 16].contains(&first), "{first} in the first slice");
         let work = tokio::spawn(queue.work(end.clone()));
         schedule(many[0].clone());
         while bench.log.lock().len() < 41 {
