@@ -134,7 +134,7 @@ fn log(reloaded: &Reloaded) {
         }
     }
     if reloaded.tables {
-        info!("new sessions use the new tables");
+        info!("new calls use the new tables");
     }
     if reloaded.changed.is_empty() && !reloaded.tables {
         info!("reloaded: nothing has changed");

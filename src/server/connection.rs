@@ -139,9 +139,7 @@ impl Socket {
             encoder,
         };
         let now = Instant::now();
-        let (own, set) = transport.lock().encoder().unzip();
-        let set = set.unwrap_or_else(|| server.sets.current());
-        let client = Client::new((server.clone(), set), kind, own, handle, connection.accepted.clone())?;
+        let client = Client::new(server.clone(), kind, handle, connection.accepted.clone())?;
         out.serve(&transport);
         Some(Self {
             transport,
@@ -383,15 +381,18 @@ impl Socket {
         self.last_input = Instant::now();
         match incoming {
             Incoming::Text(frame, text) => {
+                self.client.follow_tables();
                 let _run = enter();
                 self.client.begins(text, None);
                 self.take_frame(frame);
                 self.client.ends();
                 Next::Go
             }
-            Incoming::Decoded(Decoded { answer, frames, .. }, text) => {
+            Incoming::Requests(text) => {
                 {
+                    self.client.follow_tables();
                     let _run = enter();
+                    let Decoded { answer, frames, .. } = self.client.decode(text.as_str());
                     self.client.begins(text, answer.as_deref());
                     self.push(answer.into_iter().collect());
                     for frame in frames {

@@ -1,6 +1,7 @@
 //! Frames of a client for every transport: login, calls and pings.
 
 mod lines;
+mod table_use;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -27,16 +28,17 @@ use rtm::AppId;
 use rtm::time::Time;
 use rtm::value::{Text, Value};
 use runtime::log_limit::{Bound, Cause, admits};
-use tables::Tables;
 use tables::profile::{Profile, Transport};
 use tables::reason::Reason;
 use tables::wire::{ResumeMode, RowCall, Target, Wire};
 
+use crate::server::connection_state::table_use::{encoder_of, unrecognised};
 use engine::dispatch::{Caller, Dispatch, DispatchResult};
 use engine::pre_login::answer_before_login;
-use protocol::api::without_tokens;
+use protocol::api::{ApiDecoder, without_tokens};
 use protocol::args::read_args;
 use protocol::decoder::UNKNOWN_FUNCTION;
+use protocol::memory_budget::MemoryUser;
 use protocol::{ClientFrame, login_field, login_text, without_token};
 
 /// Address, time and origin of an accepted connection.
@@ -55,6 +57,8 @@ pub struct Client {
     server: Arc<Server>,
     /// Tables for its frames: those of its session.
     set: Arc<TableSet>,
+    /// Number of the latest tables that need no further attempt to use them.
+    generation: u64,
     transport: Transport,
     socket: SocketId,
     handle: SocketHandle,
@@ -71,22 +75,14 @@ pub struct Client {
     settled: bool,
     /// Time limit for a reconnect after the client has closed its socket.
     grace: Option<Duration>,
-    /// Encoder of this connection, for transports that have one per connection.
-    own: Option<Arc<dyn Encoder>>,
+    /// Decoder and encoder of this connection, for the transport that has one per connection.
+    own: Option<ApiDecoder>,
     /// Current text, if it may be recorded.
     current_text: Option<CurrentText>,
     /// True if the session takes the frames of the current text. A viewer may come and leave between two texts only.
     takes_frames: bool,
     /// Search for the session of the client's line.
     search: Option<LineSearch>,
-}
-
-/// Returns the profile and the wire of clients of a transport before their login.
-fn unrecognised(tables: &Tables, transport: Transport) -> Option<(usize, Arc<Wire>)> {
-    let fallback = |p: &Arc<Profile>| p.transport == transport && p.identifying_fields.is_empty();
-    let profile = tables.profiles.iter().position(fallback)?;
-    let wire = tables.wire(&tables.profiles[profile].family)?.clone();
-    Some((profile, wire))
 }
 
 /// Text in process.
@@ -99,18 +95,24 @@ struct CurrentText {
 impl Client {
     /// Creates a client before its first frame. Returns `None` if the tables have no profile for the transport.
     pub fn new(
-        (server, set): (Arc<Server>, Arc<TableSet>),
+        server: Arc<Server>,
         transport: Transport,
-        own: Option<Arc<dyn Encoder>>,
         handle: impl FnOnce(Arc<dyn Encoder>) -> SocketHandle,
         accepted: Accepted,
     ) -> Option<Self> {
+        let generation = server.sets.generation();
+        let set = server.sets.current();
         let (profile, wire) = unrecognised(&set.tables, transport)?;
-        let handle = handle(own.clone().unwrap_or_else(|| set.encoders[profile].clone()));
+        let own = (transport == Transport::Api).then(|| ApiDecoder::new(&set.tables));
+        if let Some(own) = &own {
+            own.count_in(server.memory.holds(MemoryUser::Requests));
+        }
+        let handle = handle(encoder_of(own.as_ref(), &set, profile));
         Some(Self {
             socket: server.new_socket(),
             server,
             set,
+            generation,
             transport,
             handle,
             accepted,
@@ -155,7 +157,7 @@ impl Client {
 
     /// Returns the encoder of the client.
     pub fn encoder(&self) -> &dyn Encoder {
-        self.own.as_deref().unwrap_or(&*self.set.encoders[self.profile])
+        &*self.handle.encoder
     }
 
     /// Notifies the session of the closed socket.
@@ -242,9 +244,6 @@ impl Client {
             return;
         }
         self.logged_in = true;
-        if self.own.is_none() {
-            self.adopt(self.server.sets.current());
-        }
         self.recognise(fields);
         let mut pending = self.begin_login();
         let wire = self.wire.clone();
@@ -270,7 +269,6 @@ impl Client {
             family: wire.family.clone(),
             token: SecretString::from(&*token),
             loses_calls: self.profile().loses_calls,
-            only: self.own.is_some().then(|| self.set.clone()),
         };
         let version = self.version(fields);
         let twin_window = if self.profile().twins {
@@ -319,6 +317,8 @@ impl Client {
 
     fn enters(&mut self, key: (AppId, Account), session: SessionHandle) {
         self.takes_frames = session.view.wants_frames();
+        // The session may have earlier tables.
+        self.generation = 0;
         self.session = Some((key, session));
     }
 
@@ -381,31 +381,6 @@ impl Client {
             && self.transport != Transport::Api
         {
             current.text = login_text(self.transport, &without_token(row, fields)).into();
-        }
-    }
-
-    /// Uses other tables, before the build is recognised. Returns false if they are in use, or do not have this transport.
-    fn adopt(&mut self, set: Arc<TableSet>) -> bool {
-        if Arc::ptr_eq(&self.set, &set) {
-            return false;
-        }
-        let Some((profile, wire)) = unrecognised(&set.tables, self.transport) else {
-            return false;
-        };
-        self.handle.encoder = self.own.clone().unwrap_or_else(|| set.encoders[profile].clone());
-        (self.set, self.profile, self.wire) = (set, profile, wire);
-        true
-    }
-
-    /// Recognises the build by the login.
-    fn recognise(&mut self, login: &Value) {
-        let tables = &self.set.tables;
-        let found = tables.profile(self.transport, login);
-        let wire = found.and_then(|at| tables.wire(&tables.profiles[at].family));
-        if let Some((profile, wire)) = found.zip(wire.cloned()) {
-            self.profile = profile;
-            self.wire = wire;
-            self.handle.encoder = self.own.clone().unwrap_or_else(|| self.set.encoders[profile].clone());
         }
     }
 

@@ -19,14 +19,13 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::server::TlsStream;
 use tracing::debug;
 
-use crate::server::api_transport::ApiReader;
 use crate::server::connection::{Connection, run_socket};
 use crate::server::connection_state::Accepted;
 use crate::server::lookup::{getaddr, getaddr_1_4};
 use crate::server::tls;
 use crate::server::tls::Tls;
 use crate::server::transport::SharedTransport;
-use crate::server::websocket::{Sdk, WebSocketTransport};
+use crate::server::websocket::{Api, Sdk, WebSocketTransport};
 use crate::server::{ConnectionPermit, Server};
 use protocol::api;
 use protocol::web::MAX_FRAME_BYTES;
@@ -175,8 +174,7 @@ fn respond(
                     let Ok(websocket) = websocket.await else { return };
                     let io = websocket.into_inner();
                     let (kind, transport): (_, SharedTransport) = if is_api {
-                        let reader = ApiReader::new(server.clone());
-                        let transport = WebSocketTransport::new(io, MAX_FRAME_BYTES, reader);
+                        let transport = WebSocketTransport::new(io, MAX_FRAME_BYTES, Api);
                         (Transport::Api, Arc::new(Mutex::new(transport)))
                     } else {
                         let transport = WebSocketTransport::new(io, MAX_FRAME_BYTES, Sdk);

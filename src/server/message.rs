@@ -13,6 +13,7 @@ use rtm::value::{Text, Value};
 use rtm_redis::records::RecordEvent;
 use trace::SessionRecorder;
 
+use crate::server::offline_mailboxes::Lines;
 use crate::server::pending_logins::PendingLogin;
 use crate::server::send_queue::Outbound;
 use crate::server::session_directory::ClientView;
@@ -27,6 +28,8 @@ pub enum Message {
     Login(Box<Login>),
     /// An input for the engine, for example a call.
     Input(Box<Input>),
+    /// Lines of the account's earlier session, with its tables.
+    OfflineLines(Box<(Lines, Arc<TableSet>)>),
     /// The encoder for a socket and the name of its profile, after its client's build is known.
     EncoderChanged(SocketId, Arc<dyn Encoder>, Text),
     /// A closed socket, with the maximum grace time if its client does not reconnect.
@@ -119,6 +122,15 @@ pub struct SocketHandle {
     pub encoder: Arc<dyn Encoder>,
 }
 
+/// Other tables, which the only connection of a session offers to it. No input of the connection is on its way.
+pub struct TableOffer {
+    /// The connection.
+    pub socket: SocketId,
+    pub set: Arc<TableSet>,
+    /// Its encoder by these tables.
+    pub encoder: Arc<dyn Encoder>,
+}
+
 /// Memory of a message without its texts.
 const MESSAGE_BYTES: usize = 128;
 
@@ -127,6 +139,7 @@ impl Message {
     pub fn bytes(&self) -> usize {
         let payload = match self {
             Self::Input(input) => input.bytes(),
+            Self::OfflineLines(lines) => lines.0.iter().map(|(event, _)| event.bytes()).sum(),
             Self::UpstreamEvent(emitted) => emitted.bytes(),
             Self::RecordedItem { frame, items, .. } => {
                 let item = |item: &RecordedItem| match item {

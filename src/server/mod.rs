@@ -3,7 +3,6 @@
 //! A session has one inbox for calls of its sockets, replies and events of RTM, and timers. It passes them one at a
 //! time to the pure [`Session`](engine::Session) and executes the effects.
 
-mod api_transport;
 mod authenticate;
 mod channel_index;
 pub mod connection;

@@ -16,7 +16,7 @@ use crate::server::mailbox_file::Key;
 use crate::server::table_set::{TableSet, event_between};
 use protocol::memory_budget::{Memory, MemoryUse, MemoryUser};
 
-type Lines = Vec<(Event, Time)>;
+pub type Lines = Vec<(Event, Time)>;
 
 /// Memory of an account without its lines.
 const ACCOUNT_BYTES: usize = 256;
@@ -167,7 +167,10 @@ pub fn lines_between(lines: Lines, from: &Arc<TableSet>, to: &Arc<TableSet>) -> 
     }
     let lines = lines.into_iter();
     lines
-        .filter_map(|(event, at)| Some((event_between(event, &from.tables, &to.tables)?, at)))
+        .filter_map(|(mut event, at)| {
+            (event.sig, event.row) = event_between(&event, &from.tables, &to.tables)?;
+            Some((event, at))
+        })
         .collect()
 }
 

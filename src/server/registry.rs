@@ -62,8 +62,6 @@ pub struct LoginAttempt {
     pub token: SecretString,
     /// True if the client loses its calls at the next login.
     pub loses_calls: bool,
-    /// Tables that the client cannot exchange for those of an existing session.
-    pub only: Option<Arc<TableSet>>,
 }
 
 /// Reason for a rejected session line.
@@ -182,10 +180,7 @@ impl SessionRegistry {
             peer: login.peer,
             accepted: login.accepted,
         };
-        let admission = match (&login.only, existing) {
-            (Some(only), Some(entry)) if !Arc::ptr_eq(only, &entry.session.set) => Admission::Replace,
-            _ => admit(known.as_ref(), &newcomer, twin_window),
-        };
+        let admission = admit(known.as_ref(), &newcomer, twin_window);
         let (session, line) = match (admission, existing) {
             (Admission::Twin, Some(entry)) => (entry.session.clone(), entry.line),
             (Admission::Resume | Admission::Reset, Some(entry)) => {
@@ -282,20 +277,25 @@ impl SessionRegistry {
         self.entries.lock().by_key.get(key).map(|entry| entry.session.clone())
     }
 
-    /// Exchanges the tables of a session without a client, unless `exchange` returns false. A login that is admitted
-    /// later gets the new ones. Returns true if they are exchanged.
-    pub fn exchange(&self, key: &Key, session: u64, set: &Arc<TableSet>, exchange: impl FnOnce() -> bool) -> bool {
+    /// Exchanges the tables of a session by `exchange`, unless it returns false. A login that is admitted later gets the
+    /// new ones. Returns `None` if a socket other than `socket` has an admitted login.
+    pub fn exchange(
+        &self,
+        key: &Key,
+        (session, socket): (u64, Option<SocketId>),
+        set: &Arc<TableSet>,
+        exchange: impl FnOnce() -> bool,
+    ) -> Option<bool> {
         let mut entries = self.entries.lock();
         let entry = entries.by_key.get_mut(key);
         // A client whose login is admitted already decodes by the tables of the session.
-        let entry = entry.filter(|entry| entry.session.id == session && entry.live.is_none());
-        entry.is_some_and(|entry| {
-            let is_exchanged = exchange();
-            if is_exchanged {
-                entry.session.set = set.clone();
-            }
-            is_exchanged
-        })
+        let is_only = |entry: &Entry| entry.live.is_none() || entry.live == socket;
+        let entry = entry.filter(|entry| entry.session.id == session && is_only(entry))?;
+        let is_exchanged = exchange();
+        if is_exchanged {
+            entry.session.set = set.clone();
+        }
+        Some(is_exchanged)
     }
 
     /// Unregisters a socket, unless its session has a newer one.
@@ -364,7 +364,6 @@ mod tests {
             family: NATIVE.into(),
             token: SecretString::from("t"),
             loses_calls: false,
-            only: None,
         }
     }
 

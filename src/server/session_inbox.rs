@@ -17,7 +17,7 @@ use tracing::error;
 use rtm::RtmEvent;
 use rtm::upstream::UpstreamEvent;
 
-use crate::server::message::Message;
+use crate::server::message::{Message, TableOffer};
 use crate::server::run_queue::{RunQueue, Runnable, schedule};
 use crate::server::send_queue::Outbound;
 
@@ -38,6 +38,9 @@ pub trait Recipient: Send {
 
     /// Fires the timers that are due.
     fn fire_timers(&mut self);
+
+    /// Uses the offered tables from now on, or returns false: it cannot. Returns `None` if it has to be asked again.
+    fn take_tables(&mut self, offer: TableOffer) -> Option<bool>;
 
     /// Returns the next condition to wait for, after messages or timers.
     fn rest(&mut self) -> Rest;
@@ -194,6 +197,17 @@ impl Inbox {
         // An ended session needs no events.
         let _ = self.send(Message::UpstreamEvent(Box::new(event)));
         true
+    }
+
+    /// Offers other tables to the session, in the caller's thread. No message may be on its way from the caller. Returns
+    /// `None` if the offer has to be repeated, and false if it is in vain.
+    pub fn offer_tables(&self, offer: TableOffer) -> Option<bool> {
+        self.0.recipient.lock().as_deref_mut()?.take_tables(offer)
+    }
+
+    /// Returns true if no message waits.
+    pub fn is_empty(&self) -> bool {
+        self.0.queue.lock().messages.is_empty()
     }
 
     /// Schedules the timers of the session.
@@ -449,6 +463,10 @@ mod tests {
         }
 
         fn fire_timers(&mut self) {}
+
+        fn take_tables(&mut self, _: TableOffer) -> Option<bool> {
+            None
+        }
 
         fn rest(&mut self) -> Rest {
             if self.counts.lock().0 >= self.over_after {

@@ -254,7 +254,7 @@ impl Server {
         {
             error!(%error, "recording stopped: it cannot begin anew with the new tables");
         }
-        // Sessions without a client take them now, others when their clients are away.
+        // Sessions without a client take them now, others with the next frames of their clients.
         let away = self.sessions.away();
         let _run = enter();
         away.iter().for_each(Inbox::fire_timers);

@@ -1,7 +1,8 @@
 //! Mapping tables in use. A reload replaces them for new sessions. A session keeps its own while something refers to
-//! their rows by number, and takes the new ones between two connections of its client (decisions H15).
+//! their rows by number, and then takes the new ones (decisions H15).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -38,9 +39,17 @@ impl TableSet {
     }
 }
 
+impl std::fmt::Debug for TableSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TableSet").finish_non_exhaustive()
+    }
+}
+
 /// Current tables, and earlier ones that sessions still use.
 pub struct TableSets {
     current: ArcSwap<TableSet>,
+    /// Number of the current tables, for a cheap comparison.
+    generation: AtomicU64,
     earlier: Mutex<Earlier>,
 }
 
@@ -60,6 +69,7 @@ impl TableSets {
     pub fn new(first: Arc<TableSet>) -> Self {
         Self {
             current: ArcSwap::new(first),
+            generation: AtomicU64::new(1),
             earlier: Mutex::default(),
         }
     }
@@ -69,6 +79,11 @@ impl TableSets {
         self.current.load_full()
     }
 
+    /// Returns the number of the current tables, from 1; [`current`](Self::current) then returns these or later ones.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
     /// Returns the current tables and the earlier ones that sessions still use.
     pub fn all(&self) -> Vec<Arc<TableSet>> {
         let earlier = self.earlier.lock();
@@ -76,7 +91,7 @@ impl TableSets {
         earlier.sets.iter().cloned().chain([current]).collect()
     }
 
-    /// Replaces the tables for new sessions. `convert` gets the old and the new ones.
+    /// Replaces the tables for new calls and sessions. `convert` gets the old and the new ones.
     ///
     /// # Errors
     /// [`TooManyTables`]; then nothing changes.
@@ -101,6 +116,7 @@ impl TableSets {
         earlier.ended = converted(&earlier.ended, &old.tables, &new.tables);
         earlier.sets.push(old.clone());
         self.current.store(new.clone());
+        self.generation.fetch_add(1, Ordering::Release);
         convert(&old, &new);
         Ok(())
     }
@@ -121,15 +137,11 @@ impl TableSets {
     }
 }
 
-/// Converts an event between tables, by names. Returns `None` if the other tables do not have it in this form.
-pub fn event_between(event: Event, from: &Tables, to: &Tables) -> Option<Event> {
+/// Returns the numbers of an event in other tables, by names; `None` if these do not have it in this form.
+pub fn event_between(event: &Event, from: &Tables, to: &Tables) -> Option<(SigId, RowId)> {
     let (sig, row) = key_between((event.sig, event.row), from, to)?;
     let is_same = to.signatures[sig].args.len() == event.args.len();
-    is_same.then_some(Event {
-        sig,
-        row,
-        args: event.args,
-    })
+    is_same.then_some((sig, row))
 }
 
 fn row_between(row: RowId, from: &Tables, to: &Tables) -> Option<RowId> {

@@ -6,16 +6,10 @@ use std::task::{Context, Poll};
 use parking_lot::Mutex;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use crate::server::table_set::TableSet;
 use protocol::ClientFrame;
-use protocol::decoder::Decoded;
-use protocol::encoder::Encoder;
 
 /// Transport of a connection. The connection's task reads it; any run writes to it under the lock.
 pub type SharedTransport = Arc<Mutex<dyn FrameTransport>>;
-
-/// Encoder of one connection, with its tables.
-pub type OwnEncoder = (Arc<dyn Encoder>, Arc<TableSet>);
 
 /// Connection that carries texts and frames.
 pub trait FrameTransport: Send {
@@ -44,19 +38,14 @@ pub trait FrameTransport: Send {
 
     /// Handles the login of the client.
     fn logged_in(&mut self) {}
-
-    /// Returns the encoder of this connection, if the transport has one per connection.
-    fn encoder(&self) -> Option<OwnEncoder> {
-        None
-    }
 }
 
 /// Result of a read.
 pub enum Incoming {
     /// Frame with its source text.
     Text(ClientFrame, Utf8Bytes),
-    /// Frames with their source text, and an optional answer of the transport's own.
-    Decoded(Decoded, Utf8Bytes),
+    /// Requests of the documented API.
+    Requests(Utf8Bytes),
     /// Invalid data: it is counted, and the connection is closed.
     Bad(End),
     /// Data of the transport's own, without frames.

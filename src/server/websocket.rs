@@ -18,7 +18,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, FrameHeader};
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes};
 
-use crate::server::transport::{End, FrameTransport, Incoming, OwnEncoder};
+use crate::server::transport::{End, FrameTransport, Incoming};
 
 /// Bytes that are read at once.
 const READ_BYTES: usize = 16 * 1024;
@@ -39,11 +39,6 @@ thread_local! {
 pub trait Reader: Send {
     /// Decodes a message.
     fn read(&self, text: Utf8Bytes) -> Incoming;
-
-    /// Returns the encoder for answers, if this connection has its own.
-    fn encoder(&self) -> Option<OwnEncoder> {
-        None
-    }
 }
 
 /// WebSocket transport.
@@ -190,6 +185,15 @@ impl Reader for Sdk {
     }
 }
 
+/// Reader of the documented API. The client decodes its messages, because requests are numbered by connection.
+pub struct Api;
+
+impl Reader for Api {
+    fn read(&self, text: Utf8Bytes) -> Incoming {
+        Incoming::Requests(text)
+    }
+}
+
 fn bad(code: CloseCode, reason: &'static str) -> Incoming {
     Incoming::Bad(End {
         code: code.into(),
@@ -265,9 +269,5 @@ impl<R: Reader> FrameTransport for WebSocketTransport<R> {
             while ready!(self.poll_message(context)).is_ok() {}
         }
         Poll::Ready(())
-    }
-
-    fn encoder(&self) -> Option<OwnEncoder> {
-        self.reader.encoder()
     }
 }

@@ -107,7 +107,7 @@ fn summary(reloaded: &Reloaded) -> String {
         let _ = writeln!(text, "{}: {old} -> {new}{note}", changed.name);
     }
     if reloaded.tables {
-        text += "new sessions use the new tables\n";
+        text += "new calls use the new tables\n";
     }
     if text.is_empty() {
         text += "nothing has changed\n";

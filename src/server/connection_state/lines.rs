@@ -39,7 +39,6 @@ impl Client {
             family: self.wire.family.clone(),
             token: SecretString::from(""),
             loses_calls: self.profile().loses_calls,
-            only: None,
         };
         let create = || {
             let (app, account) = key.clone();

@@ -34,7 +34,7 @@ use tables::Tables;
 use tables::wire::Wire;
 
 use crate::server::Server;
-use crate::server::message::{Login, Message, SocketHandle};
+use crate::server::message::{Login, Message, SocketHandle, TableOffer};
 use crate::server::offline_mailboxes::lines_between;
 use crate::server::pending_logins::PendingLogin;
 use crate::server::rates::MessageLimits;
@@ -101,6 +101,8 @@ pub struct LiveSession {
     /// True if unacknowledged lines are in the mailbox file.
     in_mailbox_file: bool,
     over: bool,
+    /// True if the session began with other tables.
+    has_later_tables: bool,
     /// Reason of an end that the engine does not know of.
     cut_off: Option<CutOff>,
     /// The shutdown waits for the drop of this token.
@@ -159,6 +161,7 @@ impl LiveSession {
             after: None,
             in_mailbox_file: false,
             over: false,
+            has_later_tables: false,
             cut_off: None,
             _tracked: tracked,
         }
@@ -200,9 +203,14 @@ impl LiveSession {
     fn serve(&mut self, message: Message) {
         match message {
             Message::Login(login) => self.login(*login),
+            Message::Input(input) if self.is_of_earlier_tables(&input) => {}
             Message::Input(input) => {
                 self.pace(&input);
                 self.step(*input);
+            }
+            Message::OfflineLines(lines) => {
+                let (lines, set) = *lines;
+                self.step(Input::OfflineLines(lines_between(lines, &set, &self.set)));
             }
             Message::EncoderChanged(socket, encoder, profile) => {
                 if let Some(handle) = self.sockets.get_mut(&socket) {
@@ -452,11 +460,7 @@ impl LiveSession {
                     .filter(|next| next.id != self.id)
                     && next
                         .inbox
-                        .send(Message::Input(Box::new(Input::OfflineLines(lines_between(
-                            lines.clone(),
-                            &self.set,
-                            &next.set,
-                        )))))
+                        .send(Message::OfflineLines(Box::new((lines.clone(), self.set.clone()))))
                         .is_ok()
                 {
                     return;
@@ -560,6 +564,10 @@ impl Recipient for LiveSession {
         self.fire_due();
         self.take_current_tables();
         self.save();
+    }
+
+    fn take_tables(&mut self, offer: TableOffer) -> Option<bool> {
+        self.take_offered_tables(offer)
     }
 
     fn rest(&mut self) -> Rest {

@@ -130,6 +130,11 @@ impl RecordSync {
         None
     }
 
+    /// Returns true if nothing waits for the record.
+    pub fn rests(&self) -> bool {
+        matches!(self.stage, Stage::Loaded(_)) && self.waiting.is_empty() && self.held.is_empty()
+    }
+
     /// Counts an event that the backend keeps until it is processed.
     pub fn count(&mut self, event: &UpstreamEvent) {
         let is_message = matches!(event, UpstreamEvent::Event(RtmEvent::MessageFromPeer { .. }));

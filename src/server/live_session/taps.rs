@@ -121,6 +121,7 @@ impl LiveSession {
                         self.taps.frame_out(socket, frame, None);
                     }
                 }
+                RecordedItem::Message(Message::Input(input)) if self.is_of_earlier_tables(&input) => {}
                 RecordedItem::Message(Message::Input(input)) => self.step(*input),
                 RecordedItem::Message(message) => {
                     behind_login = matches!(message, Message::Login(_));

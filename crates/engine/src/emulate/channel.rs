@@ -97,11 +97,9 @@ impl ChannelState {
             .is_none_or(|channel| channel.joined && channel.held.is_none())
     }
 
-    /// Converts the stored lines; returns false if one cannot be.
-    pub fn convert(&mut self, convert: &dyn Fn(&Event) -> Option<Event>) -> bool {
-        self.current
-            .as_mut()
-            .is_none_or(|channel| channel.lines.convert(convert))
+    /// Returns the events of the stored lines.
+    pub fn events_mut(&mut self) -> impl Iterator<Item = &mut Event> {
+        self.current.iter_mut().flat_map(|channel| channel.lines.events_mut())
     }
 
     /// Returns the number of joins.

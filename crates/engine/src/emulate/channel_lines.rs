@@ -53,15 +53,9 @@ impl ChannelLines {
         self.ring = Ring::default();
     }
 
-    /// Converts the events of all stored lines; returns false if one cannot be.
-    pub fn convert(&mut self, convert: &dyn Fn(&Event) -> Option<Event>) -> bool {
-        self.ring.lines.iter_mut().all(|(_, event)| match convert(event) {
-            Some(converted) => {
-                *event = converted;
-                true
-            }
-            None => false,
-        })
+    /// Returns the events of all stored lines.
+    pub fn events_mut(&mut self) -> impl Iterator<Item = &mut Event> {
+        self.ring.lines.iter_mut().map(|(_, event)| event)
     }
 
     /// Returns the size of the stored lines in bytes.

@@ -53,15 +53,9 @@ struct Line {
 pub struct Full;
 
 impl Mailbox {
-    /// Converts the events of all lines; returns false if one cannot be.
-    pub fn convert(&mut self, convert: &dyn Fn(&Event) -> Option<Event>) -> bool {
-        self.lines.iter_mut().all(|line| match convert(&line.event) {
-            Some(event) => {
-                line.event = event;
-                true
-            }
-            None => false,
-        })
+    /// Returns the events of all lines.
+    pub fn events_mut(&mut self) -> impl Iterator<Item = &mut Event> {
+        self.lines.iter_mut().map(|line| &mut line.event)
     }
 
     /// Adds a line. Returns its version if the client may be notified at once.

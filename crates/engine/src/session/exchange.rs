@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use protocol::event::Event;
 use tables::Tables;
+use tables::row::{RowId, SigId};
 use tables::wire::Wire;
 
 use crate::session::Session;
@@ -12,30 +13,30 @@ impl Session {
     /// Uses other tables from now on. `convert` gives a waiting event its numbers in them; `None` if they do not have it in
     /// this form.
     ///
-    /// Returns false, without a change, unless the session rests and all waiting events are converted.
+    /// The session must [rest](Self::rests), and no connection may decode by the old tables afterwards. Returns false,
+    /// without a change, unless all waiting events are converted.
     pub fn exchange_tables(
         &mut self,
         (tables, wire): (Arc<Tables>, Arc<Wire>),
-        convert: &dyn Fn(&Event) -> Option<Event>,
+        convert: &dyn Fn(&Event) -> Option<(SigId, RowId)>,
     ) -> bool {
-        if !self.rests() {
-            return false;
+        debug_assert!(self.rests());
+        let events = self.client.mailbox.events_mut().chain(self.channel.events_mut());
+        let converted: Option<Vec<_>> = events.map(|event| convert(event)).collect();
+        let Some(converted) = converted else { return false };
+        let events = self.client.mailbox.events_mut().chain(self.channel.events_mut());
+        for (event, numbers) in events.zip(converted) {
+            (event.sig, event.row) = numbers;
         }
-        let (mut mailbox, mut channel) = (self.client.mailbox.clone(), self.channel.clone());
-        let is_converted = mailbox.convert(convert) && channel.convert(convert);
-        if is_converted {
-            (self.client.mailbox, self.channel) = (mailbox, channel);
-            let env = Arc::make_mut(&mut self.env);
-            (env.tables, env.wire) = (tables, wire);
-        }
-        is_converted
+        let env = Arc::make_mut(&mut self.env);
+        (env.tables, env.wire) = (tables, wire);
+        true
     }
 
-    /// Returns true if nothing refers to a row: no client, run, request, call, or message for an offline peer.
-    fn rests(&self) -> bool {
+    /// Returns true if nothing but stored lines refers to a row: no run, request, call, or message for an offline peer.
+    pub fn rests(&self) -> bool {
         self.end_reason.is_none()
             && self.status.logged_in
-            && !self.client.is_connected()
             && self.twins.is_empty()
             && self.runs.is_empty()
             && self.requests.is_empty()

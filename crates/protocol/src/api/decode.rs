@@ -8,7 +8,7 @@ use rtm::value::{Text, Value};
 use tables::Tables;
 use tables::profile::Transport;
 use tables::row::SigId;
-use tables::wire::{Invoke, Target};
+use tables::wire::{Invoke, Target, Wire};
 
 use crate::ClientFrame;
 use crate::api::encode::ApiEncoder;
@@ -33,12 +33,15 @@ impl ApiDecoder {
 
     /// Creates the decoder of a new connection.
     pub fn new(tables: &Arc<Tables>) -> Self {
-        let profile = tables.profiles.iter().find(|p| p.transport == Transport::Api);
-        // Without a profile the connection is closed before anything is read.
-        let wire = profile.and_then(|p| tables.wire(&p.family).cloned());
-        let wire = wire.unwrap_or_else(|| tables.documented());
         Self {
-            encoder: Arc::new(ApiEncoder::new(tables.clone(), wire)),
+            encoder: Arc::new(ApiEncoder::new(tables.clone(), wire(tables))),
+        }
+    }
+
+    /// Returns the decoder of the same connection, with its pending requests, by other tables.
+    pub fn by(&self, tables: &Arc<Tables>) -> Self {
+        Self {
+            encoder: Arc::new(self.encoder.by(tables.clone(), wire(tables))),
         }
     }
 
@@ -87,6 +90,13 @@ impl ApiDecoder {
             }
         }
     }
+}
+
+fn wire(tables: &Tables) -> Arc<Wire> {
+    let profile = tables.profiles.iter().find(|p| p.transport == Transport::Api);
+    // Without a profile the connection is closed before anything is read.
+    let wire = profile.and_then(|p| tables.wire(&p.family).cloned());
+    wire.unwrap_or_else(|| tables.documented())
 }
 
 /// Returns the counter of a fault.

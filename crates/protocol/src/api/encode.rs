@@ -22,7 +22,8 @@ use crate::reply::{Reply, folded};
 pub struct ApiEncoder {
     pub(super) tables: Arc<Tables>,
     pub(super) wire: Arc<Wire>,
-    pub(super) pending: Mutex<PendingRequests>,
+    /// Shared with the encoders of the same connection by other tables.
+    pub(super) pending: Arc<Mutex<PendingRequests>>,
 }
 
 impl ApiEncoder {
@@ -31,7 +32,18 @@ impl ApiEncoder {
         Self {
             tables,
             wire,
-            pending: Mutex::default(),
+            pending: Arc::default(),
+        }
+    }
+
+    /// Returns the encoder of the same connection by other tables.
+    pub(super) fn by(&self, tables: Arc<Tables>, wire: Arc<Wire>) -> Self {
+        let convert = |sig: SigId| tables.signature_named(&self.tables.signatures[sig].name);
+        self.pending.lock().convert(convert);
+        Self {
+            tables,
+            wire,
+            pending: self.pending.clone(),
         }
     }
 

@@ -139,6 +139,19 @@ impl PendingRequests {
         Some(entry)
     }
 
+    /// Converts result events to other tables. A function without an equal has no result event.
+    pub fn convert(&mut self, convert: impl Fn(SigId) -> Option<SigId>) {
+        for entry in self.entries.values_mut() {
+            self.bytes -= entry.bytes();
+            entry.invoked = entry
+                .invoked
+                .take()
+                .and_then(|(sig, number)| Some((convert(sig)?, number)));
+            self.bytes += entry.bytes();
+        }
+        self.report();
+    }
+
     /// Starts a batch.
     pub fn begin_batch(&mut self) -> u64 {
         self.last_batch += 1;
