@@ -238,7 +238,6 @@ impl Pair {
                 Effect::Answer { call, answer, .. } => self.encoder.answer(*call, answer),
                 Effect::Notify { form, event, .. } => {
                     let channel = client.session.channel_name();
-                    let channel = channel.as_ref();
                     self.encoder.notify(*form, event, LineContext { channel, ..context })
                 }
                 Effect::Hint { version, .. } => self.encoder.hint(*version),

@@ -110,26 +110,26 @@ impl Run {
 /// The runs of a session, and the channel lane.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Runs {
-    active: HashMap<RunId, Run>,
+    active: HashMap<RunId, Box<Run>>,
     last: RunId,
     /// The run that the channel lane waits for.
     holder: Option<RunId>,
-    waiting: VecDeque<Run>,
+    waiting: VecDeque<Box<Run>>,
 }
 
 impl Runs {
-    /// Creates a run with a number of its own.
-    pub fn create(&mut self, row: RowId, slots: Vec<Value>) -> Run {
+    /// Creates a run with a number of its own. It is boxed because it moves several times.
+    pub fn create(&mut self, row: RowId, slots: Vec<Value>) -> Box<Run> {
         self.last += 1;
-        Run::new(self.last, row, slots)
+        Box::new(Run::new(self.last, row, slots))
     }
 
     /// Stores a run until its requests and inner runs have ended.
-    pub fn insert(&mut self, run: Run) {
+    pub fn insert(&mut self, run: Box<Run>) {
         self.active.insert(run.id, run);
     }
 
-    pub fn take(&mut self, run: RunId) -> Option<Run> {
+    pub fn take(&mut self, run: RunId) -> Option<Box<Run>> {
         self.active.remove(&run)
     }
 
@@ -141,7 +141,7 @@ impl Runs {
     }
 
     /// Takes a run of that row.
-    pub fn take_of_row(&mut self, row: RowId) -> Option<Run> {
+    pub fn take_of_row(&mut self, row: RowId) -> Option<Box<Run>> {
         let id = self.active.values().find(|run| run.row == row)?.id;
         self.take(id)
     }
@@ -184,7 +184,7 @@ impl Runs {
     }
 
     /// Adds a run to the channel lane.
-    pub fn wait(&mut self, run: Run) {
+    pub fn wait(&mut self, run: Box<Run>) {
         self.waiting.push_back(run);
     }
 
@@ -201,7 +201,7 @@ impl Runs {
     }
 
     /// Takes the next run of the channel lane, if it is free.
-    pub fn next_of_lane(&mut self) -> Option<Run> {
+    pub fn next_of_lane(&mut self) -> Option<Box<Run>> {
         match self.holder {
             Some(_) => None,
             None => self.waiting.pop_front(),

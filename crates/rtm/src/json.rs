@@ -86,6 +86,7 @@ pub fn parse(text: &str) -> Result<Value, JsonError> {
         text: &paired,
         at: 0,
         depth: 0,
+        reads_code_points: true,
     };
     let read = parser.value().and_then(|value| match parser.peek() {
         Some(_) => Err(ErrorKind::Trailing),
@@ -154,11 +155,15 @@ fn surrogate(bytes: &[u8], at: usize) -> Option<Half> {
 pub struct Reader<'t>(Parser<'t>);
 
 impl<'t> Reader<'t> {
-    /// Begins to read a text. Values count as nested in `depth` lists and objects. Returns `None` for a text with
-    /// escaped code points, which [`parse`] reads.
-    pub fn new(text: &'t str, depth: usize) -> Option<Self> {
-        let is_plain = memmem::find(text.as_bytes(), b"\\u").is_none();
-        is_plain.then_some(Self(Parser { text, at: 0, depth }))
+    /// Begins to read a text. Values count as nested in `depth` lists and objects. Escaped code points are not read;
+    /// [`parse`] reads them.
+    pub fn new(text: &'t str, depth: usize) -> Self {
+        Self(Parser {
+            text,
+            at: 0,
+            depth,
+            reads_code_points: false,
+        })
     }
 
     /// Reads a character of the JSON syntax.
@@ -186,6 +191,8 @@ struct Parser<'t> {
     text: &'t str,
     at: usize,
     depth: usize,
+    /// True if the surrogates of the text are [`paired`].
+    reads_code_points: bool,
 }
 
 impl<'t> Parser<'t> {
@@ -333,7 +340,7 @@ impl<'t> Parser<'t> {
             b'n' => '\n',
             b'r' => '\r',
             b't' => '\t',
-            b'u' => {
+            b'u' if self.reads_code_points => {
                 let first = self.code()?;
                 // The first half of a pair: `paired` has checked that the other half follows.
                 match char::from_u32(first) {

@@ -1,5 +1,6 @@
 //! Clock for the pure parts.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -63,9 +64,9 @@ impl Clock {
         }
     }
 
-    /// Returns the current time.
+    /// Returns the current time, or the time of this thread's [`hold`].
     pub fn now(&self) -> Time {
-        self.start_time + Instant::now().duration_since(self.start)
+        self.start_time + held_or_now().duration_since(self.start)
     }
 
     /// Converts a time to an instant, for sleeping.
@@ -74,8 +75,77 @@ impl Clock {
     }
 }
 
+thread_local! {
+    static HELD: Cell<Held> = const { Cell::new(Held::No) };
+}
+
+/// Time that clocks of this thread return.
+#[derive(Clone, Copy)]
+enum Held {
+    No,
+    /// From the next read on.
+    Next,
+    At(Instant),
+}
+
+/// Time of this thread's clocks, until the drop.
+#[derive(Debug)]
+#[must_use = "clocks go on when it is dropped"]
+pub struct Hold {
+    /// Marker that keeps it on its thread.
+    _thread: std::marker::PhantomData<*const ()>,
+}
+
+/// Makes all clocks of this thread return the time of their next read. For a short run of steps without an await: a read
+/// of the system's clock costs as much as a small step.
+pub fn hold() -> Hold {
+    HELD.set(Held::Next);
+    Hold {
+        _thread: std::marker::PhantomData,
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        HELD.set(Held::No);
+    }
+}
+
+fn held_or_now() -> Instant {
+    match HELD.get() {
+        Held::At(instant) => instant,
+        Held::No => Instant::now(),
+        Held::Next => {
+            let now = Instant::now();
+            HELD.set(Held::At(now));
+            now
+        }
+    }
+}
+
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads it")]
 fn wall() -> Time {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Time::from_millis(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_held_clock_stands_at_its_next_read() {
+        let clock = Clock::start_at(Time::from_millis(1_000));
+        let advance = || tokio::time::advance(Duration::from_millis(5));
+        {
+            let held = hold();
+            advance().await;
+            assert_eq!(clock.now().as_millis(), 1_005);
+            advance().await;
+            assert_eq!(clock.now().as_millis(), 1_005);
+            drop(held);
+        }
+        assert_eq!(clock.now().as_millis(), 1_010);
+    }
 }

@@ -1,6 +1,6 @@
 //! Compiled wire tables: functions and notifications of one client family.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use rtm::value::{Text, Value};
 
@@ -45,7 +45,7 @@ impl Wire {
             resume_mode: ResumeMode::ByLogin,
             login: Function::nothing(),
             functions: Vec::new(),
-            by_name: HashMap::new(),
+            by_name: HashMap::default(),
             events: Vec::new(),
             ecodes: Vec::new(),
         }

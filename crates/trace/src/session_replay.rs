@@ -363,7 +363,7 @@ impl SessionReplay {
         self.used.enter(&self.tables, &self.wire, &self.account, &input);
         self.session.step(now, input, &mut effects);
         self.used.come(&effects);
-        let channel = self.session.channel_name();
+        let channel = self.session.channel_name().cloned();
         for effect in effects {
             if let Some((leg, data)) = effect::data(&self.tables, &effect) {
                 out.push(Out { leg, row: None, data });

@@ -23,7 +23,7 @@ use crate::session::stored::{answers_late, late_failure};
 impl Session {
     /// Creates a run of a row with these arguments; the other slots are empty, except for the `let`
     /// values.
-    pub(super) fn new_run(&mut self, row: RowId, args: Vec<Value>, ctx: &Ctx<'_>) -> Run {
+    pub(super) fn new_run(&mut self, row: RowId, args: Vec<Value>, ctx: &Ctx<'_>) -> Box<Run> {
         let env = ctx.env;
         let row_ref = env.row(row);
         let mut slots = args;
@@ -50,7 +50,7 @@ impl Session {
     }
 
     /// Starts a run, at once or when its lane is free.
-    pub(super) fn start(&mut self, run: Run, ctx: &mut Ctx<'_>) {
+    pub(super) fn start(&mut self, run: Box<Run>, ctx: &mut Ctx<'_>) {
         if self.runs.is_full() {
             return self.refuse(run, Reason::TooOften, ctx);
         }
@@ -61,7 +61,7 @@ impl Session {
         }
     }
 
-    fn begin(&mut self, mut run: Run, ctx: &mut Ctx<'_>) {
+    fn begin(&mut self, mut run: Box<Run>, ctx: &mut Ctx<'_>) {
         let env = ctx.env;
         let row = env.row(run.row);
         if run.parent.is_none() && (row.lane == Lane::Serial || self.starts_transient_join(&run, ctx)) {
@@ -86,7 +86,7 @@ impl Session {
     }
 
     /// Executes a run as far as possible.
-    pub(super) fn advance(&mut self, mut run: Run, ctx: &mut Ctx<'_>) {
+    pub(super) fn advance(&mut self, mut run: Box<Run>, ctx: &mut Ctx<'_>) {
         let env = ctx.env;
         let row = env.row(run.row);
         loop {
@@ -143,7 +143,7 @@ impl Session {
     }
 
     /// Completes all steps; answers the call if it is still unanswered.
-    fn finish(&mut self, mut run: Run, ctx: &mut Ctx<'_>) {
+    fn finish(&mut self, mut run: Box<Run>, ctx: &mut Ctx<'_>) {
         if run.emulation(ctx.env) == Some(Emulation::SingleChannel) {
             self.channel.settle_list(&mut run, ctx.env);
         }
@@ -154,7 +154,7 @@ impl Session {
     }
 
     /// Ends a run with an outcome, or only with an answer.
-    pub(super) fn conclude(&mut self, mut run: Run, outcome: Option<usize>, ctx: &mut Ctx<'_>) {
+    pub(super) fn conclude(&mut self, mut run: Box<Run>, outcome: Option<usize>, ctx: &mut Ctx<'_>) {
         self.requests.forget(run.id);
         if !run.answered && run.parent.is_none() && answers_late(&run, ctx) {
             if let Some(reason) = late_failure(&run, outcome, ctx) {
@@ -172,7 +172,7 @@ impl Session {
     }
 
     /// Refuses a call before its run has started.
-    pub(super) fn refuse(&mut self, mut run: Run, reason: Reason, ctx: &mut Ctx<'_>) {
+    pub(super) fn refuse(&mut self, mut run: Box<Run>, reason: Reason, ctx: &mut Ctx<'_>) {
         if let Some(failure) = &ctx.env.row(run.row).fail {
             self.fail(&mut run, failure, Some(reason), ctx);
         }
@@ -217,7 +217,7 @@ impl Session {
     }
 
     /// Removes a run; continues its lane, its emulation and its outer run.
-    fn leave(&mut self, run: Run, ctx: &mut Ctx<'_>) {
+    fn leave(&mut self, run: Box<Run>, ctx: &mut Ctx<'_>) {
         if run.started {
             self.emulate_end(&run, ctx);
         }

@@ -19,6 +19,7 @@ use crate::session::Session;
 
 impl Session {
     /// Runs the row of an RTM event.
+    #[inline(never)]
     pub(super) fn rtm_event(&mut self, event: RtmEvent, ctx: &mut Ctx<'_>) {
         let channel = channel_of(&event);
         if channel.is_some_and(|id| !self.channel.is(id)) {
@@ -54,7 +55,7 @@ impl Session {
         }
     }
 
-    fn emulate_event(&mut self, emulation: Emulation, mut run: Run, event: &RtmEvent, ctx: &mut Ctx<'_>) {
+    fn emulate_event(&mut self, emulation: Emulation, mut run: Box<Run>, event: &RtmEvent, ctx: &mut Ctx<'_>) {
         match emulation {
             Emulation::MemberSet => {
                 if self.channel.member_changed(event) {
@@ -87,7 +88,7 @@ impl Session {
         }
     }
 
-    fn message(&mut self, mut run: Run, event: &RtmEvent, ctx: &mut Ctx<'_>) {
+    fn message(&mut self, mut run: Box<Run>, event: &RtmEvent, ctx: &mut Ctx<'_>) {
         let env = ctx.env;
         let (content, peer) = match event {
             RtmEvent::MessageFromPeer { message, peer_id, .. } => (Content::from_peer(message), Some(peer_id)),
@@ -174,7 +175,7 @@ impl Session {
         }
     }
 
-    fn call_event(&mut self, mut run: Run, event: &RtmEvent, ctx: &mut Ctx<'_>) {
+    fn call_event(&mut self, mut run: Box<Run>, event: &RtmEvent, ctx: &mut Ctx<'_>) {
         let env = ctx.env;
         if let RtmEvent::RemoteInvitationReceived { invitation } = event {
             run.invitation = Some(invitation.invitation);
@@ -232,7 +233,7 @@ impl Session {
         }
     }
 
-    fn status_event(&mut self, mut run: Run, event: &RtmEvent, ctx: &mut Ctx<'_>) {
+    fn status_event(&mut self, mut run: Box<Run>, event: &RtmEvent, ctx: &mut Ctx<'_>) {
         let Some(outcome) = self.status.rtm_changed(event) else {
             return;
         };

@@ -84,6 +84,7 @@ impl Session {
     }
 
     /// Handles RTM's reply to a request.
+    #[inline(never)]
     pub(super) fn replied(&mut self, number: u64, result: Result<RtmReply, RtmError>, ctx: &mut Ctx<'_>) {
         let Some(mut request) = self.requests.take(number) else {
             return;

@@ -17,7 +17,7 @@ impl Session {
     /// Returns the changes since the last call; `None` if there are none.
     pub fn changes(&mut self) -> Option<Changes> {
         let ended = matches!(self.end_reason, Some(EndReason::LoggedOut | EndReason::Lost));
-        let channel = self.channel_name();
+        let channel = self.channel_name().cloned();
         let saved = self.saved.as_mut()?;
         let (mailbox, outbox) = (&mut self.client.mailbox, &mut self.outbox);
         let head = Head {

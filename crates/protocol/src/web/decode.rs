@@ -32,7 +32,7 @@ pub fn decode(text: &str) -> Result<ClientFrame, BadFrame> {
 
 /// Decodes a valid call without intermediate lists. Returns `None` for anything else.
 fn call(text: &str) -> Option<ClientFrame> {
-    let mut reader = Reader::new(text, 2)?;
+    let mut reader = Reader::new(text, 2);
     reader.token(b'[')?;
     reader.text().filter(|name| &**name == CALL)?;
     reader.token(b',')?;

@@ -1,6 +1,6 @@
 //! Compilation of wire tables: functions, replies, notifications.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use rtm::value::{Text, Value};
 
@@ -21,7 +21,7 @@ impl Compiler<'_> {
     pub fn wire(&mut self, raw: &RawWire, rows: &[Row]) -> Wire {
         let login = raw.login.as_ref().and_then(|login| self.function(login, rows));
         let functions: Vec<Function> = raw.functions.iter().filter_map(|f| self.function(f, rows)).collect();
-        let mut by_name: HashMap<Text, Vec<usize>> = HashMap::new();
+        let mut by_name: HashMap<Text, Vec<usize>> = HashMap::default();
         for (at, function) in functions.iter().enumerate() {
             by_name.entry(function.name.clone()).or_default().push(at);
         }
