@@ -2,22 +2,22 @@
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
-use tokio_util::sync::WaitForCancellationFuture;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{debug, info};
 
 use crate::server::limit::Limit;
 use crate::server::send_queue::Written;
 use crate::server::transport::{End, Incoming, SharedTransport};
+use crate::server::waits::{StopSignal, Timer};
 use crate::server::{Closing, ConnectionPermit, Outbound, Server, SlowClientLimits, SocketHandle, TimeSlice};
 use rtm::value::Value;
 use runtime::net::Taken;
-use tables::profile::Transport;
+use tables::profile::{Profile, Transport};
 
 use crate::server::connection_state::{Accepted, Client};
 use crate::server::run_queue::enter;
@@ -81,32 +81,32 @@ struct Socket {
     pinged_at: Instant,
     /// Time of the close by the drain.
     close_at: Option<Instant>,
+    /// Set after a change that may bring forward a timer, other than the passage of time.
+    times_changed: bool,
     turn: TimeSlice,
 }
 
-/// Futures that every wait of a socket polls. They live as long as the socket, because a registration in the timer wheel
-/// or with the shutdown token costs more than the rest of a wait.
+/// Timer and signals that a socket waits for.
 struct Waits<'w, 's> {
-    /// Timer, set for the earliest timer of the socket or before it.
-    timer: Pin<&'w mut Sleep>,
+    timer: Timer<'w>,
     /// The drain closes clients.
-    closing: Pin<&'w mut WaitForCancellationFuture<'s>>,
-    shutdown: Pin<&'w mut WaitForCancellationFuture<'s>>,
+    closing: StopSignal<'w, 's>,
+    shutdown: StopSignal<'w, 's>,
 }
 
-impl Waits<'_, '_> {
-    /// Sets the timer. It is not moved to a later time: most timers move on with each input.
-    fn arm(&mut self, due: Instant) {
-        if self.timer.is_elapsed() || due < self.timer.deadline() {
-            self.timer.as_mut().reset(due);
-        }
+impl<'w, 's> Waits<'w, 's> {
+    /// Returns the timer, and the signal that closes a socket. `drains` is true if its time of the drain is known.
+    fn of_socket(&mut self, drains: bool) -> (&mut Timer<'w>, &mut StopSignal<'w, 's>) {
+        let stop = if drains { &mut self.shutdown } else { &mut self.closing };
+        (&mut self.timer, stop)
     }
 }
 
 /// Event of a socket.
 enum Wakeup {
     Out,
-    Read(Incoming),
+    /// Input, and what follows from it.
+    Taken(Next),
     /// A timer may be due.
     Due,
     NoRoom,
@@ -119,6 +119,8 @@ enum Next {
     Go,
     /// Close with the client build's own frames and notify the session.
     Close(End),
+    /// Answer the close by the client.
+    AnswerClose,
     /// Close without further frames: the client has its last frame already.
     Finished,
     /// The socket is closed already.
@@ -152,16 +154,19 @@ impl Socket {
             last_input: now,
             pinged_at: now,
             close_at: None,
+            times_changed: true,
             turn: TimeSlice::begin(),
         })
     }
 
     async fn run(&mut self, server: &Server) {
+        let closing_token = server.drain.closing_token();
         let timer = pin!(sleep_until(self.login_deadline));
+        let (closing, shutdown) = (pin!(closing_token.cancelled()), pin!(server.shutdown.cancelled()));
         let mut waits = Waits {
-            timer,
-            closing: pin!(server.drain.closing_token().cancelled()),
-            shutdown: pin!(server.shutdown.cancelled()),
+            timer: Timer::new(timer),
+            closing: StopSignal::new(closing_token, closing),
+            shutdown: StopSignal::new(&server.shutdown, shutdown),
         };
         let end = loop {
             let next = self.turn(server, &mut waits).await;
@@ -175,7 +180,7 @@ impl Socket {
         let (end, emitted) = match end {
             Next::Close(end) => (end, false),
             Next::Finished => (End::NORMAL, true),
-            Next::Go | Next::Gone => return,
+            Next::Go | Next::AnswerClose | Next::Gone => return,
         };
         debug!(
             socket = self.client.id().0,
@@ -192,36 +197,64 @@ impl Socket {
         self.client.leave();
     }
 
-    async fn happens(&mut self, waits: &mut Waits<'_, '_>) -> Wakeup {
+    async fn happens(&mut self, server: &Server, waits: &mut Waits<'_, '_>) -> Wakeup {
         if self.pongs.front().is_some_and(|(at, _)| *at <= Instant::now()) {
             return Wakeup::Due;
         }
-        let due = self.due();
-        if let Some(due) = due {
-            waits.arm(due);
+        if std::mem::take(&mut self.times_changed) {
+            waits.timer.arm(self.due());
         }
-        let stop = match self.close_at {
-            None => waits.closing.as_mut(),
-            Some(_) => waits.shutdown.as_mut(),
-        };
+        if !self.client.has_logged_in() || !self.client.has_room() {
+            // These waits are rare, and their future is large.
+            let wakeup = Box::pin(self.happens_seldom(server, waits)).await;
+            self.times_changed = true;
+            return wakeup;
+        }
+        let (timer, stop) = waits.of_socket(self.close_at.is_some());
+        let mut turn = self.turn;
+        let wakeup = turn
+            .next(poll_fn(|context| {
+                if self.out.poll_work(context).is_ready() {
+                    return Poll::Ready(Wakeup::Out);
+                }
+                let read = self.transport.lock().poll_read(context);
+                if let Poll::Ready(incoming) = read {
+                    // Taken here because it is large and would be copied otherwise.
+                    return Poll::Ready(Wakeup::Taken(self.take(server, incoming)));
+                }
+                if timer.poll(context).is_ready() {
+                    return Poll::Ready(Wakeup::Due);
+                }
+                stop.poll(context).map(|()| Wakeup::Stop)
+            }))
+            .await;
+        self.turn = turn;
+        wakeup
+    }
+
+    /// Waits before the login, or while the session's inbox is full.
+    async fn happens_seldom(&mut self, server: &Server, waits: &mut Waits<'_, '_>) -> Wakeup {
+        let (timer, stop) = waits.of_socket(self.close_at.is_some());
         let Self {
             transport, out, client, ..
         } = self;
         let permit = &self.connection.permit;
         let before_login = !client.has_logged_in();
-        // Pinned here because the future is large and would be copied otherwise.
-        let happens = pin!(async {
+        let happens = async {
             tokio::select! {
                 biased;
-                () = out.work() => Wakeup::Out,
+                () = out.work() => Ok(Wakeup::Out),
                 // A client is read no faster than its session takes the messages.
-                incoming = async { client.room().await; read(transport).await } => Wakeup::Read(incoming),
-                () = waits.timer.as_mut(), if due.is_some() => Wakeup::Due,
-                () = permit.away.cancelled(), if before_login => Wakeup::NoRoom,
-                () = stop => Wakeup::Stop,
+                incoming = async { client.room().await; read(transport).await } => Err(incoming),
+                () = poll_fn(|context| timer.poll(context)) => Ok(Wakeup::Due),
+                () = permit.away.cancelled(), if before_login => Ok(Wakeup::NoRoom),
+                () = poll_fn(|context| stop.poll(context)) => Ok(Wakeup::Stop),
             }
-        });
-        self.turn.next(happens).await
+        };
+        match self.turn.next(happens).await {
+            Ok(wakeup) => wakeup,
+            Err(incoming) => Wakeup::Taken(self.take(server, incoming)),
+        }
     }
 
     /// Returns the time of the earliest timer.
@@ -246,14 +279,19 @@ impl Socket {
     }
 
     async fn turn(&mut self, server: &Server, waits: &mut Waits<'_, '_>) -> Next {
-        match self.happens(waits).await {
+        match self.happens(server, waits).await {
             Wakeup::Out => self.write(server).await,
-            Wakeup::Read(incoming) => self.take(server, incoming).await,
+            Wakeup::Taken(Next::AnswerClose) => {
+                Box::pin(self.answer_close(server)).await;
+                Next::Gone
+            }
+            Wakeup::Taken(next) => next,
             Wakeup::Due => self.take_due(server).await,
             Wakeup::NoRoom => Self::refuse(server, End::NO_ROOM),
             Wakeup::Stop if server.shutdown.is_cancelled() => Next::Close(End::RESTART),
             Wakeup::Stop => {
                 self.close_at = Some(server.drain.close_at());
+                self.times_changed = true;
                 Next::Go
             }
         }
@@ -261,6 +299,7 @@ impl Socket {
 
     async fn take_due(&mut self, server: &Server) -> Next {
         let now = Instant::now();
+        self.times_changed = true;
         if let Some((_, value)) = self.pongs.pop_front_if(|(at, _)| *at <= now) {
             if self.pongs.is_empty() {
                 self.pongs = VecDeque::new();
@@ -311,6 +350,7 @@ impl Socket {
             Written::Lost => Next::Gone,
             Written::Close(Closing::Refused) if self.client.refused() => {
                 self.refused = true;
+                self.times_changed = true;
                 self.out.reopen();
                 Next::Go
             }
@@ -377,7 +417,7 @@ impl Socket {
         poll_fn(|context| self.transport.lock().poll_closed(context)).await;
     }
 
-    async fn take(&mut self, server: &Server, incoming: Incoming) -> Next {
+    fn take(&mut self, server: &Server, incoming: Incoming) -> Next {
         self.last_input = Instant::now();
         match incoming {
             Incoming::Text(frame, text) => {
@@ -411,8 +451,7 @@ impl Socket {
                 if code.is_some_and(|code| CLOSED_BY_CLIENT.contains(&code)) {
                     self.client.closed_by_client();
                 }
-                Box::pin(self.answer_close(server)).await;
-                Next::Gone
+                Next::AnswerClose
             }
             Incoming::Gone => Next::Gone,
         }
@@ -437,12 +476,15 @@ impl Socket {
 
     fn take_frame(&mut self, frame: ClientFrame) {
         let had_logged_in = self.client.has_logged_in();
+        let profile: *const Profile = self.client.profile();
         if let Some(pong) = self.client.frame(frame)
             && self.pongs.len() < MAX_PONGS
         {
             let at = Instant::now() + self.client.profile().pong_delay;
             self.pongs.push_back((at, pong));
+            self.times_changed = true;
         }
+        self.times_changed |= !std::ptr::eq(profile, self.client.profile());
         if self.client.has_logged_in() && !had_logged_in {
             self.transport.lock().logged_in();
             self.connection.permit.logs_in();

@@ -1,6 +1,7 @@
 //! Frames of a client for every transport: login, calls and pings.
 
 mod lines;
+mod room;
 mod table_use;
 
 use std::net::IpAddr;
@@ -14,7 +15,6 @@ use tracing::warn;
 use crate::log::clients::LoginKind;
 use crate::server::limit::Limit;
 use crate::server::line_search::LineSearch;
-use crate::server::run_queue::enter;
 use crate::server::table_set::TableSet;
 use crate::server::{
     AuthenticatedLogin, ClientView, Closing, Login, LoginAttempt, Message, NoSession, PendingLogin, RecordedItem,
@@ -217,6 +217,8 @@ impl Client {
     }
 
     /// Processes a frame. Returns the value of the pong for a ping.
+    // Not inlined: it uses the same part of the stack as the run that follows.
+    #[inline(never)]
     pub fn frame(&mut self, frame: ClientFrame) -> Option<Value> {
         if let Some(search) = self.search.as_mut().filter(|_| !matches!(frame, ClientFrame::Ping(_))) {
             search.later(frame);
@@ -520,24 +522,6 @@ impl Client {
             is_own_line: self.session.is_some().then_some(&is_own_line),
         };
         caller.read(name, id, args)
-    }
-
-    /// Waits while the session's inbox is full. A client is read no faster than it can be served.
-    pub async fn room(&mut self) {
-        if let Some(search) = &mut self.search {
-            let found = search.found().await;
-            if let Some(mut search) = self.search.take() {
-                let _run = enter();
-                let later = std::mem::take(&mut search.later);
-                self.line_searched(search, found);
-                for frame in later {
-                    self.frame(frame);
-                }
-            }
-        }
-        if let Some((_, session)) = &self.session {
-            session.inbox.room().await;
-        }
     }
 
     fn send_to_session(&mut self, message: Message) {

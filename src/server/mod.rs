@@ -42,6 +42,7 @@ mod time_slice;
 pub mod tls;
 pub mod transport;
 pub mod udp;
+mod waits;
 mod webhook_events;
 pub mod websocket;
 

@@ -14,6 +14,8 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use runtime::clock::{Hold, hold};
+
 /// Time limit of a run; the rest is handed over.
 const SLICE: Duration = Duration::from_millis(2);
 /// Number of sessions between two checks of the time.
@@ -53,16 +55,14 @@ thread_local! {
 /// Run of this thread; its drop runs the sessions. Locks must be released before.
 #[must_use = "sessions run when it is dropped"]
 pub struct Run {
-    is_outermost: bool,
-    /// Marker that keeps the run on its thread.
-    _thread: std::marker::PhantomData<*const ()>,
+    /// One time for the sessions of the outermost run, which keeps it on its thread too.
+    clock: Option<Hold>,
 }
 
 /// Begins a run, or joins the current run of this thread.
 pub fn enter() -> Run {
     Run {
-        is_outermost: !IS_RUNNING.replace(true),
-        _thread: std::marker::PhantomData,
+        clock: (!IS_RUNNING.replace(true)).then(hold),
     }
 }
 
@@ -85,8 +85,9 @@ pub fn write_later(out: &Arc<impl Writable + 'static>) -> bool {
 }
 
 impl Drop for Run {
+    #[inline(never)]
     fn drop(&mut self) {
-        if !self.is_outermost {
+        if self.clock.is_none() {
             return;
         }
         let began = Instant::now();
@@ -99,14 +100,12 @@ impl Drop for Run {
             }
         }
         IS_RUNNING.set(false);
-        let mut left = READY.take();
         let mut filled = FILLED.take();
         filled.drain(..).for_each(|out| out.write());
         FILLED.set(filled);
-        for session in left.drain(..) {
+        while let Some(session) = next() {
             session.run_queue().clone().hand_over(session);
         }
-        READY.set(left);
     }
 }
 

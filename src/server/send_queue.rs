@@ -267,17 +267,19 @@ impl Outbound {
 
     /// Waits until the connection's task has frames to write or has to close.
     pub async fn work(&self) {
-        poll_fn(|context| {
-            self.writer.register(context.waker());
-            let queue = self.queue.lock();
-            let waits = !queue.frames.is_empty() && !queue.in_run;
-            if waits || queue.unflushed || queue.closing.is_some() {
-                Poll::Ready(())
-            } else {
-                Poll::Pending
-            }
-        })
-        .await;
+        poll_fn(|context| self.poll_work(context)).await;
+    }
+
+    /// As [`work`](Self::work).
+    pub fn poll_work(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.writer.register(context.waker());
+        let queue = self.queue.lock();
+        let waits = !queue.frames.is_empty() && !queue.in_run;
+        if waits || queue.unflushed || queue.closing.is_some() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     }
 
     fn next_frame(&self) -> Option<String> {

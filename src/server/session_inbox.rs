@@ -217,6 +217,13 @@ impl Inbox {
         self.0.wake(queue);
     }
 
+    /// Returns true if the next messages of a client may be read. An ended session does not block its client.
+    pub fn has_room(&self) -> bool {
+        let load = &self.0.load;
+        let crowded = load.pressure.inboxes.load(Ordering::Acquire) > 0;
+        !crowded && (load.sent.load(Ordering::Acquire) < CLIENT_BYTES || self.is_closed())
+    }
+
     /// Waits until the next messages of a client may be read.
     pub async fn room(&self) {
         let load = &self.0.load;
@@ -227,9 +234,7 @@ impl Inbox {
             }
             taken.await;
         }
-        if load.pressure.inboxes.load(Ordering::Acquire) > 0 {
-            load.pressure.below_limit().await;
-        }
+        load.pressure.below_limit().await;
     }
 
     /// Reports the end of the session.

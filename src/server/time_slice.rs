@@ -10,7 +10,7 @@ use tokio::time::Instant;
 const TURN: Duration = Duration::from_micros(30);
 
 /// Turn of a task.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct TimeSlice {
     began: Instant,
 }

@@ -328,11 +328,11 @@ impl LiveSession {
             self.in_mailbox_file = self.server.has_in_mailbox_file(&self.key);
         }
         self.replied(&input);
-        let before = self.session.to_store();
+        let before = self.record.is_some().then(|| self.session.to_store());
         let begun = self.measures.begin();
         self.session.step(self.now, input, &mut effects);
         self.translated(begun);
-        if self.record.is_some() {
+        if let Some(before) = before {
             let to_store = self.session.to_store();
             self.after = (to_store > before).then_some(to_store);
         }
@@ -392,6 +392,8 @@ impl LiveSession {
         self.cut_off = Some(why);
     }
 
+    // Not inlined: the effects of a step use the same part of the stack one after another.
+    #[inline(never)]
     fn apply(&mut self, effect: Effect) {
         self.taps.effect(&effect);
         self.span_effect(&effect);

@@ -44,9 +44,9 @@ impl LiveSession {
     pub(super) fn show_step(&mut self) {
         self.view.set_mailbox(self.session.lines());
         let channel = self.session.channel_name();
-        if channel != self.channel {
-            self.view.change(|client| client.channel.clone_from(&channel));
-            self.channel = channel;
+        if channel != self.channel.as_ref() {
+            self.channel = channel.cloned();
+            self.view.change(|client| client.channel.clone_from(&self.channel));
         }
     }
 }
