@@ -421,7 +421,7 @@ impl Socket {
         self.last_input = Instant::now();
         match incoming {
             Incoming::Text(frame, text) => {
-                self.client.follow_tables();
+                self.times_changed |= self.client.follow_tables();
                 let _run = enter();
                 self.client.begins(text, None);
                 self.take_frame(frame);
@@ -430,7 +430,7 @@ impl Socket {
             }
             Incoming::Requests(text) => {
                 {
-                    self.client.follow_tables();
+                    self.times_changed |= self.client.follow_tables();
                     let _run = enter();
                     let Decoded { answer, frames, .. } = self.client.decode(text.as_str());
                     self.client.begins(text, answer.as_deref());

@@ -31,13 +31,17 @@ pub(super) fn encoder_of(own: Option<&ApiDecoder>, set: &TableSet, profile: usiz
 }
 
 impl Client {
-    /// Uses the tables of a reload from the next frame on, with the client's session. Without a reload this is one
-    /// comparison.
-    pub fn follow_tables(&mut self) {
+    /// Uses the tables of a reload from the next frame on, with the client's session. Returns true if the profile may
+    /// have changed. Without a reload this is one comparison.
+    pub fn follow_tables(&mut self) -> bool {
         let generation = self.server.sets.generation();
-        if generation != self.generation && self.use_current_tables() {
+        if generation == self.generation {
+            return false;
+        }
+        if self.use_current_tables() {
             self.generation = generation;
         }
+        true
     }
 
     /// Returns false if a later frame has to try again.
