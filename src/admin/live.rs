@@ -14,16 +14,17 @@ use futures_util::stream::unfold;
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::{Bytes, Frame};
 use parking_lot::Mutex;
-use serde_json::{Value as Json, json};
+use serde::Serialize;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::admin::reply::Body;
-use crate::explain::explain;
+use crate::explain;
 use crate::server::{Inbox, Message, Server, SessionView, TableSet, Viewer};
 use identity::Account;
 use rtm::time::Time;
 use rtm::value::Value;
+use tables::row::RowId;
 use tables::wire::Wire;
 use trace::{Dir, Leg, Record, Redaction, Redactor, SessionRecorder, Sink, TraceEvent};
 
@@ -225,7 +226,7 @@ impl View {
             };
             if let Some(reason) = last {
                 self.over = true;
-                event("end", &json!({ "reason": reason, "lost": lost }), &mut text);
+                event("end", &End { lost, reason }, &mut text);
             }
             if !text.is_empty() {
                 return Some(text);
@@ -238,60 +239,94 @@ impl View {
 
     fn write(&mut self, record: Record, text: &mut String) {
         let (leg, dir) = (record.leg, record.dir);
-        let row = record.row.clone().or_else(|| self.row_of(&record));
-        let place = row.as_ref().and_then(|id| self.set.tables.row_named(id));
-        let place = place.map(|row| self.set.tables.rows[row].place.clone());
-        let at = self.started.as_millis() + record.t_us / 1000;
+        let row = self.row_of(&record);
+        let at_ms = self.started.as_millis() + record.t_us / 1000;
         let record = self.redactor.redact(record);
         let Some((kind, what)) = shown(leg, dir, &record.data) else {
             return;
         };
-        let shown = json!({ "at_ms": at, "kind": kind, "row": row, "place": place, "what": what });
+        let row = row.map(|row| &self.set.tables.rows[row]);
+        let shown = Shown {
+            at_ms,
+            kind,
+            place: row.map(|row| &*row.place),
+            row: row.map(|row| &*row.id),
+            what,
+        };
         event("record", &shown, text);
     }
 
-    /// Returns the row of a note, or of a client's frame.
-    fn row_of(&self, record: &Record) -> Option<rtm::value::Text> {
-        if let Some(note) = record.data.get("note") {
-            return note.get("row").and_then(Value::as_text).cloned();
+    /// Returns the row of an effect, a note, or a client's frame.
+    fn row_of(&self, record: &Record) -> Option<RowId> {
+        let tables = &self.set.tables;
+        let noted = || record.data.get("note")?.get("row")?.as_text();
+        if let Some(id) = record.row.as_ref().or_else(noted) {
+            return tables.row_named(id);
         }
-        let frame = record.data.get("frame").and_then(Value::as_text)?;
-        let explained = explain(&self.set.tables, self.wire.as_ref()?, frame, None).ok()?;
-        explained.row.map(|row| row.id)
+        let is_of_client = (record.leg, record.dir) == (Leg::Legacy, Dir::In);
+        let frame = record.data.get("frame").filter(|_| is_of_client)?.as_text()?;
+        explain::row_of(tables, self.wire.as_ref()?, frame)
     }
 }
 
+/// A record as viewers get it.
+#[derive(Serialize)]
+struct Shown<'r> {
+    at_ms: u64,
+    kind: &'static str,
+    place: Option<&'r str>,
+    row: Option<&'r str>,
+    what: What<'r>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum What<'r> {
+    Data(&'r Value),
+    Begin {
+        account: Option<&'r Value>,
+        profile: Option<&'r Value>,
+    },
+}
+
+/// The last event.
+#[derive(Serialize)]
+struct End {
+    lost: bool,
+    reason: &'static str,
+}
+
 /// Returns kind and content of a record, or `None` for one that no viewer needs.
-fn shown(leg: Leg, dir: Dir, data: &Value) -> Option<(&'static str, Json)> {
-    let member = |name: &str| data.get(name).map(json_of);
+fn shown(leg: Leg, dir: Dir, data: &Value) -> Option<(&'static str, What<'_>)> {
+    let member = |name: &str| data.get(name).map(What::Data);
     let is = |name: &str| data.get(name).is_some();
+    let all = What::Data(data);
     Some(match (leg, dir) {
         (Leg::Legacy, Dir::In) if is("frame") => ("frame-in", member("frame")?),
         (Leg::Legacy, Dir::Out) if is("frame") => ("frame-out", member("frame")?),
-        (Leg::Legacy, _) => ("connection", json_of(data)),
-        (Leg::Rtm, Dir::Out) => ("call", json_of(data)),
+        (Leg::Legacy, _) => ("connection", all),
+        (Leg::Rtm, Dir::Out) => ("call", all),
         (Leg::Rtm, Dir::In) if is("event") => ("event", member("event")?),
-        (Leg::Rtm, Dir::In) => ("reply", json_of(data)),
-        (Leg::Timer, _) => ("timer", json_of(data)),
+        (Leg::Rtm, Dir::In) => ("reply", all),
+        (Leg::Timer, _) => ("timer", all),
         (Leg::Env, Dir::Out) if is("note") => ("note", member("note")?),
         (Leg::Env, Dir::In) if is("begin") => {
             let begin = data.get("begin")?;
-            let of = |name: &str| begin.get(name).map(json_of);
-            ("begin", json!({ "account": of("account"), "profile": of("profile") }))
+            let (account, profile) = (begin.get("account"), begin.get("profile"));
+            ("begin", What::Begin { account, profile })
         }
         (Leg::Env, _) if is("name") => return None,
-        (Leg::Env, _) => ("state", json_of(data)),
+        (Leg::Env, _) => ("state", all),
         (Leg::Http, _) => return None,
     })
 }
 
-fn json_of(value: &Value) -> Json {
-    serde_json::to_value(value).unwrap_or_default()
-}
-
-fn event(name: &str, data: &Json, text: &mut String) {
-    // JSON has no line end within it.
-    *text += &format!("event: {name}\ndata: {data}\n\n");
+fn event(name: &str, data: &impl Serialize, text: &mut String) {
+    // These types are always representable, and JSON has no line end within it.
+    let data = serde_json::to_string(data).unwrap_or_default();
+    for part in ["event: ", name, "\ndata: ", &data, "\n\n"] {
+        text.push_str(part);
+    }
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ pub use view::Explanation;
 use rtm::AppId;
 use rtm::value::Text;
 use tables::Tables;
+use tables::row::RowId;
 use tables::wire::{Function, Local, Target, Wire};
 
 use frame::Frame;
@@ -53,6 +54,14 @@ pub fn explain(tables: &Tables, wire: &Wire, frame: &str, vid: Option<AppId>) ->
         local,
         row,
     })
+}
+
+/// Returns the row of a call's frame, without its explanation.
+pub fn row_of(tables: &Tables, wire: &Wire, frame: &str) -> Option<RowId> {
+    match &Frame::read(frame, tables, wire).ok()?.function.target {
+        Target::Row(call) => Some(call.row),
+        Target::Local(_) | Target::Invoke(_) => None,
+    }
 }
 
 /// The server reads the session line; every other argument belongs to the row or the SDK.
