@@ -103,8 +103,9 @@ impl Drop for Run {
         let mut filled = FILLED.take();
         filled.drain(..).for_each(|out| out.write());
         FILLED.set(filled);
-        while let Some(session) = next() {
-            session.run_queue().clone().hand_over(session);
+        if let Some(session) = next() {
+            let queue = session.run_queue().clone();
+            queue.hand_over_all(session, &mut READY.take());
         }
     }
 }
@@ -117,6 +118,20 @@ impl RunQueue {
     /// Schedules a session in the task.
     pub fn hand_over(&self, session: Arc<dyn Runnable>) {
         self.waiting.lock().push_back(session);
+        self.filled.notify_one();
+    }
+
+    /// Schedules the rest of a run in the task. It costs the same for any number of sessions, since a long run has many
+    /// slices. All sessions of a run are of one process, and run equally well in any task of it.
+    fn hand_over_all(&self, first: Arc<dyn Runnable>, rest: &mut VecDeque<Arc<dyn Runnable>>) {
+        rest.push_front(first);
+        let mut waiting = self.waiting.lock();
+        if waiting.is_empty() {
+            std::mem::swap(&mut *waiting, rest);
+        } else {
+            waiting.append(rest);
+        }
+        drop(waiting);
         self.filled.notify_one();
     }
 
@@ -134,7 +149,7 @@ impl RunQueue {
                 }
                 {
                     let _run = enter();
-                    waiting.into_iter().for_each(schedule);
+                    READY.set(waiting);
                 }
                 tokio::task::yield_now().await;
             }

@@ -1,5 +1,6 @@
 //! The mapping between legacy names and RTM ids.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -54,9 +55,25 @@ impl Names for AppNames {
     }
 }
 
+/// App id, account and number of the last derivation.
+type Derived = (AppId, Text, i64);
+
+thread_local! {
+    static LAST: RefCell<Option<Derived>> = const { RefCell::new(None) };
+}
+
 /// Returns the number of an account, derived from its name and the app id; 0 for an invalid account.
+///
+/// The sessions of a channel derive the number of one sender, one after another.
 pub fn derived_uid(app: &AppId, account: &Text) -> i64 {
-    Account::new(account.clone()).map_or(0, |account| i64::from(uid(app, &account)))
+    LAST.with_borrow_mut(|last| match last {
+        Some((last_app, last_account, number)) if last_app == app && last_account == account => *number,
+        _ => {
+            let number = Account::new(account.clone()).map_or(0, |account| i64::from(uid(app, &account)));
+            *last = Some((app.clone(), account.clone(), number));
+            number
+        }
+    })
 }
 
 #[cfg(test)]
@@ -72,5 +89,14 @@ mod tests {
         let bob = Account::new("bob").unwrap();
         assert_eq!(names.uid(&"bob".into()), i64::from(uid(&names.app, &bob)));
         assert_eq!(names.uid(&"no account".into()), 0);
+    }
+
+    #[test]
+    fn numbers_are_derived_from_app_and_account() {
+        let number = |app: &str, account: &str| derived_uid(&AppId::new(app).unwrap(), &account.into());
+        let of = |app: &str, account: &str| i64::from(uid(&AppId::new(app).unwrap(), &Account::new(account).unwrap()));
+        for (app, account) in [("a", "bob"), ("a", "bob"), ("b", "bob"), ("b", "carol"), ("a", "bob")] {
+            assert_eq!(number(app, account), of(app, account), "{app} {account}");
+        }
     }
 }

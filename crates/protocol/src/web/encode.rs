@@ -1,5 +1,7 @@
 //! Encoding of frames for WebSocket clients. Always two elements, always text (signaling-wire 2).
 
+use std::cell::RefCell;
+
 use rtm::json::write;
 use rtm::value::Value;
 
@@ -56,7 +58,7 @@ impl Frames for WebFrames {
             out.push(',');
             write::value(&number(msgid), out);
             out.push(',');
-            write::quote(&line, out);
+            quote_again(line, out);
             out.push(']');
         })
     }
@@ -78,6 +80,24 @@ impl Frames for WebFrames {
     }
 }
 
+thread_local! {
+    /// Last line and its JSON string.
+    static LAST: RefCell<Option<(String, String)>> = const { RefCell::new(None) };
+}
+
+/// Appends a line as a JSON string. The members of a channel get the same line, one after another.
+fn quote_again(line: String, out: &mut String) {
+    LAST.with_borrow_mut(|last| match last {
+        Some((last, quoted)) if *last == line => out.push_str(quoted),
+        _ => {
+            let mut quoted = String::with_capacity(line.len() + line.len() / 8 + 2);
+            write::quote(&line, &mut quoted);
+            out.push_str(&quoted);
+            *last = Some((line, quoted));
+        }
+    });
+}
+
 /// Encodes a frame by name, with an argument of about that many bytes.
 fn frame(name: &str, bytes: usize, arg: impl FnOnce(&mut String)) -> String {
     let mut text = String::with_capacity(name.len() + bytes + 5);
@@ -87,4 +107,25 @@ fn frame(name: &str, bytes: usize, arg: impl FnOnce(&mut String)) -> String {
     arg(&mut text);
     text.push(']');
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_member_gets_the_line_of_its_message() {
+        for line in [
+            "",
+            "msg-v2 a b f instant 1 \"hi\"",
+            "msg-v2 a b f instant 1 \"hi\"",
+            "x",
+            "",
+        ] {
+            let mut quoted = String::new();
+            write::quote(line, &mut quoted);
+            let frame = WebFrames.channel(1, 5, line.into());
+            assert_eq!(frame, format!("[\"notify\",[\"channel2\",1,5,{quoted}]]"));
+        }
+    }
 }
