@@ -3,6 +3,7 @@
 use crate::error::ErrorEnum;
 use crate::field::{BadField, Field, FieldSpec, Part};
 use crate::ids::{ChannelId, UserId};
+use crate::json::shared_texts;
 use crate::reply::ReplyKind;
 use crate::state::{InvitationId, Message};
 use crate::value::{Text, Value};
@@ -51,8 +52,8 @@ macro_rules! calls {
             ///
             /// # Errors
             /// The first argument whose value does not have its field's type.
-            pub fn build(self, values: &[Value]) -> Result<RtmCall, BadField> {
-                let mut values = values.iter();
+            pub fn build<'v>(self, values: impl IntoIterator<Item = &'v Value>) -> Result<RtmCall, BadField> {
+                let mut values = values.into_iter();
                 match self { $(
                     Self::$variant => Ok(RtmCall::$variant { $( $field: take(&mut values, $doc_name)?, )* }),
                 )+ }
@@ -68,7 +69,7 @@ macro_rules! calls {
             /// Returns the arguments as an object, in the order of [`CallKind::fields`].
             pub fn args(&self) -> Value {
                 match self { $(
-                    Self::$variant { $( $field, )* } => Value::Map(vec![$( ($doc_name.into(), $field.to_value()), )*]),
+                    Self::$variant { $( $field, )* } => Value::Map(vec![$( (shared_texts::text($doc_name), $field.to_value()), )*]),
                 )+ }
             }
 
@@ -87,7 +88,7 @@ impl CallKind {
     }
 }
 
-fn take<T: Field>(values: &mut std::slice::Iter<'_, Value>, field: &'static str) -> Result<T, BadField> {
+fn take<'v, T: Field>(values: &mut impl Iterator<Item = &'v Value>, field: &'static str) -> Result<T, BadField> {
     let value = values.next().unwrap_or(&Value::Null);
     T::from_value(value).map_err(|expected| BadField {
         field,

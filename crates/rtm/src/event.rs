@@ -51,8 +51,8 @@ macro_rules! events {
             ///
             /// # Errors
             /// The first field whose value does not have its type.
-            pub fn build(self, values: &[Value]) -> Result<RtmEvent, BadField> {
-                let mut values = values.iter();
+            pub fn build<'v>(self, values: impl IntoIterator<Item = &'v Value>) -> Result<RtmEvent, BadField> {
+                let mut values = values.into_iter();
                 match self { $(
                     Self::$variant => Ok(RtmEvent::$variant { $( $field: take(&mut values, $doc_name)?, )* }),
                 )+ }
@@ -92,7 +92,7 @@ impl EventKind {
     }
 }
 
-fn take<T: Field>(values: &mut std::slice::Iter<'_, Value>, field: &'static str) -> Result<T, BadField> {
+fn take<'v, T: Field>(values: &mut impl Iterator<Item = &'v Value>, field: &'static str) -> Result<T, BadField> {
     let value = values.next().unwrap_or(&Value::Null);
     T::from_value(value).map_err(|expected| BadField {
         field,

@@ -57,7 +57,7 @@ impl<R: BufRead> Lines<R> {
             if buffer.is_empty() {
                 break false;
             }
-            let end = buffer.iter().position(|byte| *byte == b'\n');
+            let end = memchr::memchr(b'\n', buffer);
             let part = &buffer[..end.unwrap_or(buffer.len())];
             // Allows for the extra byte of a Windows line end.
             too_long |= bytes.len() + part.len() > self.max + 1;

@@ -4,7 +4,7 @@ use engine::Effect;
 use rtm::value::Value;
 use tables::Tables;
 
-use crate::event::{number, one};
+use crate::event::{name_of, number, one};
 use crate::record::Leg;
 use crate::{rtm_records, session_context, timer_name};
 
@@ -13,30 +13,30 @@ pub fn data(tables: &Tables, effect: &Effect) -> Option<(Leg, Value)> {
     Some(match effect {
         Effect::Rtm { request, call } => {
             let entries = vec![
-                ("request".into(), number(*request)),
-                ("call".into(), rtm_records::call(call)),
+                (name_of("request"), number(*request)),
+                (name_of("call"), rtm_records::call(call)),
             ];
             (Leg::Rtm, Value::Map(entries))
         }
         Effect::RtmVia { request, channel, call } => {
             let entries = vec![
-                ("request".into(), number(*request)),
-                ("call".into(), rtm_records::call(call)),
-                ("via".into(), channel.text().clone().into()),
+                (name_of("request"), number(*request)),
+                (name_of("call"), rtm_records::call(call)),
+                (name_of("via"), channel.text().clone().into()),
             ];
             (Leg::Rtm, Value::Map(entries))
         }
         Effect::SetTimer { key, at } => {
             let entries = vec![
-                ("set".into(), timer_name::name(*key).into()),
-                ("at_ms".into(), number(at.as_millis())),
+                (name_of("set"), timer_name::name(*key).into()),
+                (name_of("at_ms"), number(at.as_millis())),
             ];
             (Leg::Timer, Value::Map(entries))
         }
         Effect::Note { row, code, .. } => {
             let entries = vec![
-                ("row".into(), tables.rows[*row].id.clone().into()),
-                ("code".into(), tables.code_name(*code).clone().into()),
+                (name_of("row"), tables.rows[*row].id.clone().into()),
+                (name_of("code"), tables.code_name(*code).clone().into()),
             ];
             (Leg::Env, one("note", Value::Map(entries)))
         }

@@ -2,6 +2,7 @@
 
 use engine::Input;
 use protocol::event::SocketId;
+use rtm::json::shared_texts;
 use rtm::value::{Text, Value};
 use rtm::{RtmCall, RtmError, RtmEvent, RtmReply};
 use tables::Tables;
@@ -42,8 +43,8 @@ impl<'h> TraceEvent<'h> {
     pub fn input(tables: &Tables, input: &'h Input) -> Option<Self> {
         let login = |socket: SocketId, line: &Text| {
             vec![
-                ("socket".into(), number(socket.0)),
-                ("line".into(), line.clone().into()),
+                (name_of("socket"), number(socket.0)),
+                (name_of("line"), line.clone().into()),
             ]
         };
         let (leg, data) = match input {
@@ -56,7 +57,7 @@ impl<'h> TraceEvent<'h> {
             Input::Attached { call, how, line } => {
                 let mut entries = login(call.socket, line);
                 let how = session_context::ATTACH.iter().find(|(_, attach)| attach == how);
-                entries.push(("how".into(), how.map_or(Value::Null, |(name, _)| (*name).into())));
+                entries.push((name_of("how"), how.map_or(Value::Null, |(name, _)| (*name).into())));
                 (Leg::Env, one("attached", Value::Map(entries)))
             }
             Input::Upstream(up) => (Leg::Rtm, one("up", (*up).into())),
@@ -65,7 +66,10 @@ impl<'h> TraceEvent<'h> {
                 (Leg::Rtm, one("lacks", Value::List(names)))
             }
             Input::OverRate { socket, id } => {
-                let call = vec![("socket".into(), number(socket.0)), ("call".into(), Value::Int(*id))];
+                let call = vec![
+                    (name_of("socket"), number(socket.0)),
+                    (name_of("call"), Value::Int(*id)),
+                ];
                 (Leg::Env, one("over_rate", Value::Map(call)))
             }
             Input::Pressed(pressed) => (Leg::Env, one("pressed", (*pressed).into())),
@@ -74,7 +78,7 @@ impl<'h> TraceEvent<'h> {
             Input::FrontClosed(socket) => (Leg::Legacy, one("closed", number(socket.0))),
             Input::FrontClosedByClient { socket, grace } => {
                 let grace = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
-                let entries = vec![("closed".into(), number(socket.0)), (GRACE.into(), number(grace))];
+                let entries = vec![(name_of("closed"), number(socket.0)), (name_of(GRACE), number(grace))];
                 (Leg::Legacy, Value::Map(entries))
             }
             Input::Call { .. } | Input::Refused { .. } | Input::Poll { .. } | Input::Subscribed { .. } => return None,
@@ -86,8 +90,8 @@ impl<'h> TraceEvent<'h> {
     pub fn record(self, t_us: u64, session: u64) -> Record {
         let frame = |socket: SocketId, frame: &str| {
             Value::Map(vec![
-                ("socket".into(), number(socket.0)),
-                ("frame".into(), frame.into()),
+                (name_of("socket"), number(socket.0)),
+                (name_of("frame"), frame.into()),
             ])
         };
         let (leg, dir, row, data) = match self {
@@ -99,14 +103,14 @@ impl<'h> TraceEvent<'h> {
             } => (Leg::Legacy, Dir::Out, row.cloned(), frame(socket, text)),
             Self::Call { request, call } => {
                 let entries = vec![
-                    ("request".into(), number(request)),
-                    ("call".into(), rtm_records::call(call)),
+                    (name_of("request"), number(request)),
+                    (name_of("call"), rtm_records::call(call)),
                 ];
                 (Leg::Rtm, Dir::Out, None, Value::Map(entries))
             }
             Self::Reply { request, result } => {
                 let (key, value) = rtm_records::result(result);
-                let entries = vec![("request".into(), number(request)), (key.into(), value)];
+                let entries = vec![(name_of("request"), number(request)), (name_of(key), value)];
                 (Leg::Rtm, Dir::In, None, Value::Map(entries))
             }
             Self::Event(event) => (Leg::Rtm, Dir::In, None, one("event", rtm_records::event(event))),
@@ -124,7 +128,12 @@ impl<'h> TraceEvent<'h> {
 }
 
 pub(super) fn one(name: &str, value: Value) -> Value {
-    Value::Map(vec![(name.into(), value)])
+    Value::Map(vec![(name_of(name), value)])
+}
+
+/// Returns the name of a member. Names share their memory, because most records have the same few.
+pub(super) fn name_of(name: &str) -> Text {
+    shared_texts::text(name)
 }
 
 pub(super) fn number(n: u64) -> Value {

@@ -1,11 +1,10 @@
 //! Name translations, recorded as they are requested: a redacted trace has other names (decisions H12).
 
-use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use foldhash::HashSet;
 use foldhash::quality::RandomState;
+use foldhash::{HashMap, HashSet};
 use parking_lot::Mutex;
 
 use engine::{Names, derived_uid};
@@ -93,6 +92,11 @@ impl Names for RecordedNames {
 
 /// Translations with a text result.
 const WHICH: [&str; 4] = ["userId", "account", "channelId", "channel"];
+/// Their places.
+const USER_ID: usize = 0;
+const ACCOUNT: usize = 1;
+const CHANNEL_ID: usize = 2;
+const CHANNEL: usize = 3;
 
 /// Names that a trace has.
 #[derive(Clone, Debug, Default)]
@@ -120,9 +124,8 @@ impl ReadNames {
     }
 
     /// Returns a translation, if the trace has it.
-    fn known(&self, which: &str, requested: &Text) -> Option<Text> {
-        let at = WHICH.iter().position(|known| *known == which)?;
-        self.texts[at].get(requested).cloned()
+    fn known(&self, which: usize, requested: &Text) -> Option<Text> {
+        self.texts[which].get(requested).cloned()
     }
 
     /// Returns an account's number, if the trace has it.
@@ -141,22 +144,22 @@ pub struct TraceNames {
 
 impl Names for TraceNames {
     fn user_id(&self, account: &Text) -> Text {
-        let known = self.read.known("userId", account);
+        let known = self.read.known(USER_ID, account);
         known.unwrap_or_else(|| lossy_codec::user_id(account))
     }
 
     fn account(&self, user_id: &Text) -> Text {
-        let known = self.read.known("account", user_id);
+        let known = self.read.known(ACCOUNT, user_id);
         known.unwrap_or_else(|| lossy_codec::account(user_id))
     }
 
     fn channel_id(&self, channel: &Text) -> Text {
-        let known = self.read.known("channelId", channel);
+        let known = self.read.known(CHANNEL_ID, channel);
         known.unwrap_or_else(|| lossy_codec::channel_id(channel))
     }
 
     fn channel(&self, channel_id: &Text) -> Text {
-        let known = self.read.known("channel", channel_id);
+        let known = self.read.known(CHANNEL, channel_id);
         known.unwrap_or_else(|| lossy_codec::channel(channel_id))
     }
 

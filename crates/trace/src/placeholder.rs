@@ -15,6 +15,8 @@ const MAX_BYTES: usize = 1 << 20;
 const MAX_WRITTEN: usize = 96;
 /// Characters of one-letter stand-ins: valid in RTM IDs, and not a word of the wire.
 const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()+-:;=?@[]^{}|~,";
+/// End of stand-ins.
+const DOTS: &str = "................................................................";
 /// First digits of numbers that are too short for their labels.
 const DIGITS: &[u8] = b"23456781";
 
@@ -77,9 +79,9 @@ pub enum Shape {
 
 impl Shape {
     const NAMES: &[(&str, Shape)] = &[
-        (" spaced", Self::Spaced),
-        (" digits", Self::Digits),
-        (" number", Self::Number),
+        ("spaced", Self::Spaced),
+        ("digits", Self::Digits),
+        ("number", Self::Number),
     ];
     /// Shortest number with a stand-in.
     const MIN_NUMBER: usize = 6;
@@ -153,15 +155,17 @@ impl Placeholder {
     /// Parses a placeholder at the start of a text; returns the rest.
     pub fn parse(text: &str) -> Option<(Self, &str)> {
         let rest = text.strip_prefix('<')?;
-        let (name, _) = rest.get(..rest.len().min(9)).unwrap_or(rest).split_once(':')?;
+        let name = rest.get(..rest.bytes().take(9).position(|b| b == b':')?)?;
         let (.., class) = Class::NAMES.iter().find(|(known, ..)| *known == name)?;
         let rest = &rest[name.len() + 1..];
         let end = rest.bytes().take(MAX_WRITTEN).position(|b| b == b'>')?;
-        let (label, len) = rest[..end].split_once(" len=")?;
-        let shape = Shape::NAMES.iter().find(|(known, _)| len.ends_with(known));
-        let (len, shape) = shape.map_or((len, Shape::Plain), |(known, shape)| {
-            (&len[..len.len() - known.len()], *shape)
-        });
+        // Single characters are found much faster than texts, and a long trace has a placeholder in most records.
+        let (label, len) = rest[..end].split_once(' ')?;
+        let len = len.strip_prefix("len=")?;
+        let (len, shape) = match len.split_once(' ') {
+            None => (len, Shape::Plain),
+            Some((len, name)) => (len, Shape::NAMES.iter().find(|(known, _)| *known == name)?.1),
+        };
         let (label, short) = label
             .split_once('.')
             .map_or((label, None), |(label, short)| (label, Some(short)));
@@ -186,12 +190,39 @@ impl Placeholder {
 
     /// Returns the stand-in.
     pub fn stand_in(&self) -> String {
+        let mut text = String::new();
+        self.write_stand_in(&mut text);
+        text
+    }
+
+    /// Appends the stand-in.
+    pub fn write_stand_in(&self, out: &mut String) {
+        let end = out.len() + self.len;
+        out.reserve(self.len);
+        match (self.shape, self.short) {
+            (Shape::Plain, None) => {
+                out.push(self.class.entry().1);
+                base36(self.label.number(), out);
+            }
+            (Shape::Spaced, None) => {
+                out.push(self.class.entry().1);
+                out.push(' ');
+                base36(self.label.number(), out);
+            }
+            _ => out.push_str(&self.rare_stand_in()),
+        }
+        while out.len() < end {
+            out.push_str(&DOTS[..DOTS.len().min(end - out.len())]);
+        }
+        out.truncate(end);
+    }
+
+    /// Returns the start of a stand-in of digits, or of a secret that is too short for its label.
+    fn rare_stand_in(&self) -> String {
         let len = self.len;
         let number = self.label.number();
-        let (_, letter) = self.class.entry();
-        let mut text = match (self.shape, self.short) {
-            (Shape::Plain, None) => format!("{letter}{}", base36(number)),
-            (Shape::Spaced, None) => format!("{letter} {}", base36(number)),
+        match (self.shape, self.short) {
+            (Shape::Plain | Shape::Spaced, None) => String::new(),
             (Shape::Digits, None) => format!("9{number:0>0$}", len.saturating_sub(1)),
             (Shape::Number, None) => format!("9.{number:0>0$}", len.saturating_sub(2)),
             (Shape::Plain, Some(short)) => lettered("", short, len),
@@ -210,12 +241,7 @@ impl Placeholder {
                 let (_, short) = split(short, 10, len.saturating_sub(2));
                 format!("8.{short:0>0$}", len.saturating_sub(2))
             }
-        };
-        if text.len() < len {
-            text.extend(std::iter::repeat_n('.', len - text.len()));
         }
-        text.truncate(len);
-        text
     }
 }
 
@@ -239,7 +265,10 @@ impl Placeholder {
         out.push_str(" len=");
         out.push_str(digits.format(self.len));
         let shape = Shape::NAMES.iter().find(|(_, shape)| *shape == self.shape);
-        out.push_str(shape.map_or("", |(name, _)| name));
+        if let Some((name, _)) = shape {
+            out.push(' ');
+            out.push_str(name);
+        }
         out.push('>');
     }
 }
@@ -260,7 +289,9 @@ fn lettered(between: &str, short: u64, len: usize) -> String {
     }
     let (first, short) = split(short, 36, rest);
     let letter = char::from(LETTERS[at(first, 26)]);
-    format!("{letter}{between}{:0>rest$}", base36(short))
+    let mut digits = String::new();
+    base36(short, &mut digits);
+    format!("{letter}{between}{digits:0>rest$}")
 }
 
 /// Splits a number in a base into leading digits and the last `rest` digits.
@@ -279,16 +310,11 @@ fn count_digits(number: u64, base: u64) -> usize {
     number.checked_ilog(base).map_or(1, |log| log as usize + 1)
 }
 
-fn base36(mut number: u64) -> String {
-    let mut digits = Vec::new();
-    loop {
-        digits.push(b"0123456789abcdefghijklmnopqrstuvwxyz"[at(number % 36, 36)]);
-        number /= 36;
-        if number == 0 {
-            break;
-        }
+fn base36(number: u64, out: &mut String) {
+    if number >= 36 {
+        base36(number / 36, out);
     }
-    digits.iter().rev().copied().map(char::from).collect()
+    out.push(char::from(b"0123456789abcdefghijklmnopqrstuvwxyz"[at(number % 36, 36)]));
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use memchr::memmem;
 
 use rtm::value::{Text, Value};
 
@@ -26,6 +27,13 @@ pub(super) fn in_base64(text: &str) -> Option<&str> {
     text.strip_prefix(BASE64)?.strip_suffix('>')
 }
 
+/// Returns true for JSON text whose values have the same placeholders as the text itself: no escaped code point can be a
+/// part of one, and no text has to be encoded.
+pub fn is_plain_json(text: &str) -> bool {
+    let text = text.as_bytes();
+    memmem::find(text, b"\\u").is_none() && memmem::find(text, BASE64.as_bytes()).is_none()
+}
+
 /// The expansion exceeds the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExpansionLimitExceeded;
@@ -41,11 +49,14 @@ pub fn text(text: &str, room: usize) -> Result<Cow<'_, str>, ExpansionLimitExcee
             continue;
         };
         let here = text.len() - rest.len() + at;
+        if done == 0 {
+            out.reserve(text.len() + placeholder.len);
+        }
         out.push_str(&text[done..here]);
         if out.len() + placeholder.len > room {
             return Err(ExpansionLimitExceeded);
         }
-        out.push_str(&placeholder.stand_in());
+        placeholder.write_stand_in(&mut out);
         rest = after;
         done = text.len() - after.len();
     }

@@ -150,7 +150,7 @@ impl Trace {
 /// # Errors
 /// The first invalid line.
 pub fn read(from: impl Read) -> Result<Trace, TraceError> {
-    played(read_as_written(from)?)
+    lines(from, false, Placeholders::Expand)
 }
 
 /// Reads an unfinished trace, which may end within a line.
@@ -158,20 +158,14 @@ pub fn read(from: impl Read) -> Result<Trace, TraceError> {
 /// # Errors
 /// The first invalid line.
 pub fn read_unfinished(from: impl Read) -> Result<Trace, TraceError> {
-    played(lines(from, true)?)
+    lines(from, true, Placeholders::Expand)
 }
 
-fn played(mut trace: Trace) -> Result<Trace, TraceError> {
-    if &*trace.header.redaction != NONE {
-        for (line, record) in &mut trace.records {
-            let mut room = MAX_LINE_BYTES;
-            let expanded = placeholder_expand::value(&mut record.data, &mut room);
-            expanded.map_err(
-                |placeholder_expand::ExpansionLimitExceeded| TraceError::ExpansionLimitExceeded { line: *line },
-            )?;
-        }
-    }
-    Ok(trace)
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Placeholders {
+    Keep,
+    /// They become stand-ins.
+    Expand,
 }
 
 /// Reads a trace without expanding placeholders.
@@ -179,10 +173,10 @@ fn played(mut trace: Trace) -> Result<Trace, TraceError> {
 /// # Errors
 /// The first invalid line.
 pub fn read_as_written(from: impl Read) -> Result<Trace, TraceError> {
-    lines(from, false)
+    lines(from, false, Placeholders::Keep)
 }
 
-fn lines(from: impl Read, unfinished: bool) -> Result<Trace, TraceError> {
+fn lines(from: impl Read, unfinished: bool, placeholders: Placeholders) -> Result<Trace, TraceError> {
     let mut lines = Lines::new(BufReader::new(from), MAX_LINE_BYTES);
     let (_, first) = next(&mut lines, unfinished)?.ok_or(TraceError::Empty)?;
     let no_header = |error: serde_json::Error| TraceError::NoHeader(error.to_string());
@@ -192,13 +186,15 @@ fn lines(from: impl Read, unfinished: bool) -> Result<Trace, TraceError> {
         return Err(TraceError::Version(sigbridge_trace));
     }
     let header: Header = serde_json::from_str(&first).map_err(no_header)?;
+    let expands = placeholders == Placeholders::Expand && &*header.redaction != NONE;
     let mut records: Vec<(usize, Record)> = Vec::new();
     let mut last_of: BTreeMap<u64, u64> = BTreeMap::new();
     while let Some((line, text)) = next(&mut lines, unfinished)? {
-        let record: Record = json::read(&text).map_err(|error| TraceError::NoRecord {
-            line,
-            what: error.to_string(),
-        })?;
+        let record = if expands {
+            expanded(line, &text)
+        } else {
+            record(line, &text)
+        }?;
         // Sessions run on parallel threads, so only records of one session are in order.
         let last = last_of.entry(record.session).or_default();
         if *last > record.t_us {
@@ -212,6 +208,32 @@ fn lines(from: impl Read, unfinished: bool) -> Result<Trace, TraceError> {
         records,
         unfinished,
     })
+}
+
+fn record(line: usize, text: &str) -> Result<Record, TraceError> {
+    if let Some(record) = Record::read_as_usual(text) {
+        return Ok(record);
+    }
+    json::read(text).map_err(|error| TraceError::NoRecord {
+        line,
+        what: error.to_string(),
+    })
+}
+
+/// Reads a record with stand-ins in place of its placeholders.
+fn expanded(line: usize, text: &str) -> Result<Record, TraceError> {
+    let too_long = |placeholder_expand::ExpansionLimitExceeded| TraceError::ExpansionLimitExceeded { line };
+    // Stand-ins need no escapes, so the whole line can be expanded before it is read, unless it has text to encode.
+    if placeholder_expand::is_plain_json(text) {
+        let stand_ins = placeholder_expand::text(text, MAX_LINE_BYTES).map_err(too_long)?;
+        if let Ok(record) = record(line, &stand_ins) {
+            return Ok(record);
+        }
+    }
+    let mut record = record(line, text)?;
+    let mut room = MAX_LINE_BYTES;
+    placeholder_expand::value(&mut record.data, &mut room).map_err(too_long)?;
+    Ok(record)
 }
 
 #[derive(serde::Deserialize)]
@@ -264,6 +286,22 @@ mod tests {
         assert!(matches!(read(HEADER), Err(TraceError::Empty)));
         let within = format!("{HEADER}\n{{}}\n{RECORD}");
         assert!(matches!(read(&within), Err(TraceError::NoRecord { line: 2, .. })));
+    }
+
+    #[test]
+    fn lines_are_expanded_as_their_values_are() {
+        for data in [
+            r#"{"a":"<text:1 len=3> \"<text:2 len=4 spaced>\"","<id:3 len=3>":[1.10]}"#,
+            r#"{"a":"\u003ctext:1 len=3>","b":"<text:1 len=3>"}"#,
+            r#"{"rawMessage":"<base64 x<text:1 len=2>>"}"#,
+            r#"{"a":"<token> < <text"}"#,
+        ] {
+            let line = RECORD.replace(r#"{"alive":1}"#, data);
+            assert!(line.contains(data), "{line}");
+            let mut record = record(2, &line).expect(data);
+            placeholder_expand::value(&mut record.data, &mut 1_000).expect(data);
+            assert_eq!(expanded(2, &line).expect(data), record, "{data}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! RTM calls, replies, errors and events as JSON, by canonical name.
 
+use rtm::json::shared_texts;
 use rtm::value::Value;
 use rtm::{CallKind, ErrorEnum, EventKind, RtmCall, RtmError, RtmEvent, RtmReply};
 
@@ -22,7 +23,7 @@ pub fn result(result: &Result<RtmReply, RtmError>) -> (&'static str, Value) {
 /// Encodes `{"name": {…fields}}`.
 pub fn event(event: &RtmEvent) -> Value {
     let kind = event.kind();
-    let names = kind.fields().iter().map(|field| field.name.into());
+    let names = kind.fields().iter().map(|field| shared_texts::text(field.name));
     named(kind.name(), Value::Map(names.zip(event.values()).collect()))
 }
 
@@ -49,14 +50,11 @@ pub fn read_event(data: &Value) -> Result<RtmEvent, String> {
         return Err("an RTM event by its name".into());
     };
     let kind = EventKind::parse(name).ok_or_else(|| format!("an RTM event, not {name}"))?;
-    let values: Vec<Value> = kind
-        .fields()
-        .iter()
-        .map(|field| fields.get(field.name).cloned().unwrap_or_default())
-        .collect();
-    kind.build(&values).map_err(|error| error.to_string())
+    let names = kind.fields().iter().map(|field| field.name);
+    kind.build(names.map(|name| fields.get(name).unwrap_or(&Value::Null)))
+        .map_err(|error| error.to_string())
 }
 
 fn named(name: &str, of: Value) -> Value {
-    Value::Map(vec![(name.into(), of)])
+    Value::Map(vec![(shared_texts::text(name), of)])
 }

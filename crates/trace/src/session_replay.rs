@@ -1,8 +1,10 @@
 //! Replay of one session from its records, on their clock.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
+
+use foldhash::{HashMap, HashMapExt as _};
 
 use engine::dispatch::{Caller, Dispatch};
 use engine::pre_login::answer_before_login;
@@ -18,7 +20,7 @@ use rtm::value::{Text, Value};
 use tables::Tables;
 use tables::wire::{Target, Wire};
 
-use crate::event::{GRACE, number};
+use crate::event::{GRACE, name_of, number};
 use crate::record::{Leg, Record};
 use crate::row_usage::Used;
 use crate::session_context;
@@ -402,8 +404,8 @@ impl SessionReplay {
 fn push_frames(socket: SocketId, frames: impl IntoIterator<Item = String>, row: Option<Text>, out: &mut Vec<Out>) {
     for frame in frames {
         let data = vec![
-            ("socket".into(), number(socket.0)),
-            ("frame".into(), Value::Text(frame.into())),
+            (name_of("socket"), number(socket.0)),
+            (name_of("frame"), Value::Text(frame.into())),
         ];
         out.push(Out {
             leg: Leg::Legacy,
