@@ -15,7 +15,6 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_tungstenite::HyperWebsocketStream;
-use hyper_tungstenite::tungstenite::protocol::WebSocketConfig;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use secrecy::SecretString;
@@ -27,7 +26,7 @@ use tracing::{debug, warn};
 use runtime::log_limit::{Bound, Cause, admits};
 use runtime::net::{Acceptor, Shortage, Shortages, bearer, is_secret};
 
-use crate::{MAX_FRAME_BYTES, MAX_WAITING, PATH};
+use crate::{MAX_WAITING, PATH, websocket_config};
 
 /// WebSocket subprotocol.
 pub const SUBPROTOCOL: &str = "sigbridge.agent.1";
@@ -140,10 +139,7 @@ impl AccessPolicy {
             return plain(status, text);
         }
         let by_subprotocol = request.headers().contains_key(SEC_WEBSOCKET_PROTOCOL);
-        let config = WebSocketConfig::default()
-            .max_write_buffer_size(MAX_WAITING * 1024)
-            .max_message_size(Some(MAX_FRAME_BYTES))
-            .max_frame_size(Some(MAX_FRAME_BYTES));
+        let config = websocket_config().max_write_buffer_size(MAX_WAITING * 1024);
         match hyper_tungstenite::upgrade(&mut request, Some(config)) {
             Ok((response, websocket)) => {
                 let out = out.clone();

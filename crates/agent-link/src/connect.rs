@@ -8,7 +8,6 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::http::header::AUTHORIZATION;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
@@ -19,7 +18,7 @@ use rtm::value::{Text, Value};
 use runtime::backoff::{Backoff, random};
 
 use crate::frame::{Body, ErrorBody, Frame};
-use crate::{HANDSHAKE_TIMEOUT, MAX_FRAME_BYTES};
+use crate::{HANDSHAKE_TIMEOUT, websocket_config};
 
 /// Delays between attempts to dial, after a first immediate retry.
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(5));
@@ -72,10 +71,7 @@ pub async fn dial(
         value.set_sensitive(true);
         request.headers_mut().insert(AUTHORIZATION, value);
     }
-    let config = WebSocketConfig::default()
-        .max_message_size(Some(MAX_FRAME_BYTES))
-        .max_frame_size(Some(MAX_FRAME_BYTES));
-    let connect = connect_async_with_config(request, Some(config), true);
+    let connect = connect_async_with_config(request, Some(websocket_config()), true);
     let connected = timeout(HANDSHAKE_TIMEOUT, connect)
         .await
         .map_err(|_| DialError::Silent)?;

@@ -1,8 +1,8 @@
 //! JSON-RPC objects of a link (docs/agent-link.md, "Frames").
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use rtm::json;
+use rtm::json::{self, write};
 use rtm::value::{Text, Value};
 
 /// Code of all errors of RTM itself; `data` identifies the error.
@@ -17,6 +17,8 @@ pub const NO_SESSION: i64 = -32003;
 pub const NO_METHOD: i64 = -32601;
 /// Invalid parameters.
 pub const BAD_PARAMS: i64 = -32602;
+/// Bytes of an object around its content.
+const ENVELOPE_BYTES: usize = 96;
 
 /// Object with its sequence number.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,14 +62,14 @@ pub enum Body {
 }
 
 /// Failure of a request.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct ErrorBody {
     /// [`RTM_ERROR`], or a code of JSON-RPC or of the link.
     pub code: i64,
     /// Diagnostic text.
     pub message: Text,
     /// `{operation, errorCode, name}` of an RTM error.
-    #[serde(default, skip_serializing_if = "Value::is_null")]
+    #[serde(default)]
     pub data: Value,
 }
 
@@ -80,27 +82,59 @@ impl ErrorBody {
             data: Value::Null,
         }
     }
+
+    fn write(&self, text: &mut String) {
+        text.push_str(r#","error":{"code":"#);
+        write::number(self.code, text);
+        text.push_str(r#","message":"#);
+        write::quote(&self.message, text);
+        if !self.data.is_null() {
+            text.push_str(r#","data":"#);
+            write::value(&self.data, text);
+        }
+        text.push('}');
+    }
 }
 
-#[derive(Serialize, Deserialize)]
+impl Body {
+    /// Returns the approximate size of the content.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Request { method, params, .. } | Self::Notice { method, params } => method.len() + params.bytes(),
+            Self::Result { result, .. } => result.bytes(),
+            Self::Error { error, .. } => error.message.len() + error.data.bytes(),
+        }
+    }
+}
+
+/// Appends a member with a number.
+fn number(name: &str, number: u64, text: &mut String) {
+    text.push_str(",\"");
+    text.push_str(name);
+    text.push_str("\":");
+    // The other side chooses its numbers.
+    match i64::try_from(number) {
+        Ok(number) => write::number(number, text),
+        Err(_) => text.push_str(&number.to_string()),
+    }
+}
+
+#[derive(Deserialize)]
 struct Raw {
-    jsonrpc: Version,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    // Only read, to check it.
+    #[serde(rename = "jsonrpc")]
+    _jsonrpc: Version,
     id: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     seq: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     method: Option<Text>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     params: Option<Value>,
     // A null result differs from a missing one.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     result: Option<Value>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     error: Option<ErrorBody>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 enum Version {
     #[serde(rename = "2.0")]
     Two,
@@ -147,24 +181,29 @@ impl Frame {
 
     /// Encodes a text message.
     pub fn into_text(self) -> String {
-        let mut raw = Raw {
-            jsonrpc: Version::Two,
-            id: None,
-            seq: self.seq,
-            method: None,
-            params: None,
-            result: None,
-            error: None,
-        };
-        match self.body {
-            Body::Request { id, method, params } => {
-                (raw.id, raw.method, raw.params) = (Some(id), Some(method), Some(params));
-            }
-            Body::Notice { method, params } => (raw.method, raw.params) = (Some(method), Some(params)),
-            Body::Result { id, result } => (raw.id, raw.result) = (Some(id), Some(result)),
-            Body::Error { id, error } => (raw.id, raw.error) = (Some(id), Some(error)),
+        let mut text = String::with_capacity(self.body.bytes() + ENVELOPE_BYTES);
+        text.push_str(r#"{"jsonrpc":"2.0""#);
+        if let Body::Request { id, .. } | Body::Result { id, .. } | Body::Error { id, .. } = &self.body {
+            number("id", *id, &mut text);
         }
-        serde_json::to_string(&raw).expect("a frame has only text keys and finite numbers")
+        if let Some(seq) = self.seq {
+            number("seq", seq, &mut text);
+        }
+        match &self.body {
+            Body::Request { method, params, .. } | Body::Notice { method, params } => {
+                text.push_str(r#","method":"#);
+                write::quote(method, &mut text);
+                text.push_str(r#","params":"#);
+                write::value(params, &mut text);
+            }
+            Body::Result { result, .. } => {
+                text.push_str(r#","result":"#);
+                write::value(result, &mut text);
+            }
+            Body::Error { error, .. } => error.write(&mut text),
+        }
+        text.push('}');
+        text
     }
 
     /// Creates an object of the link itself, without a sequence number.
@@ -192,6 +231,7 @@ mod tests {
         check(r#"{"jsonrpc":"2.0","id":4,"seq":4,"method":"join","params":{"sessionId":"1","channelId":"room"}}"#);
         check(r#"{"jsonrpc":"2.0","seq":10,"method":"onMemberJoined","params":{"memberId":"bob"}}"#);
         check(r#"{"jsonrpc":"2.0","id":4,"seq":9,"result":true}"#);
+        check(r#"{"jsonrpc":"2.0","id":18446744073709551615,"seq":9,"result":true}"#);
         check(r#"{"jsonrpc":"2.0","id":4,"seq":9,"result":null}"#);
         check(r#"{"jsonrpc":"2.0","id":5,"error":{"code":-32601,"message":"no such call"}}"#);
         check(

@@ -31,6 +31,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use frame::{Body, Frame};
 use reliable_queue::ReliableQueue;
@@ -41,6 +42,8 @@ pub const PATH: &str = "/agent";
 pub const PROTOCOL: u64 = 1;
 /// Largest message in bytes: RTM's largest text, escaped, with its envelope.
 pub const MAX_FRAME_BYTES: usize = 256 * 1024;
+/// Bytes that a socket reads at once. The library fills as many bytes with zeros before each read, 128 KiB by default.
+const READ_BYTES: usize = 8 * 1024;
 /// Maximum of unacknowledged objects.
 pub const WINDOW: u64 = 1024;
 /// Maximum of queued objects.
@@ -51,6 +54,14 @@ pub const HEARTBEAT: Duration = Duration::from_secs(10);
 pub const KEEP: Duration = Duration::from_secs(60);
 /// Handshake timeout.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Returns the config of a link's socket.
+fn websocket_config() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(READ_BYTES)
+        .max_message_size(Some(MAX_FRAME_BYTES))
+        .max_frame_size(Some(MAX_FRAME_BYTES))
+}
 
 /// State of a link across its sockets: queues of both directions.
 #[derive(Debug, Default)]

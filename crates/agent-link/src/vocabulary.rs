@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use rtm::json::shared_texts;
 use rtm::rejection::{Refusal, refusal};
 use rtm::value::{Text, Value};
 use rtm::{CallKind, ErrorEnum, EventKind, RtmCall, RtmError, RtmEvent, RtmReply};
@@ -73,14 +74,15 @@ impl Vocabulary {
         if self.lacks.contains(&kind) {
             return None;
         }
-        let values: Vec<Value> = in_order(kind.fields().iter().map(|field| field.name), params);
-        Some(kind.build(&values).map_err(|error| error.to_string()))
+        let fields = kind.fields().iter().map(|field| params.get(field.name));
+        let call = kind.build(fields.map(|field| field.unwrap_or(&Value::Null)));
+        Some(call.map_err(|error| error.to_string()))
     }
 
     /// Encodes an event: the SDK's name, and its fields with the session first.
     pub fn write_event(&self, session: &Text, event: &RtmEvent) -> (Text, Value) {
         let kind = event.kind();
-        let names = kind.fields().iter().map(|field| Text::from(field.name));
+        let names = kind.fields().iter().map(|field| shared_texts::text(field.name));
         let fields = Value::Map(names.zip(event.values()).collect());
         (self.event_names[kind as usize].1.clone(), with_session(session, fields))
     }
@@ -88,8 +90,9 @@ impl Vocabulary {
     /// Decodes a notification; `None` for an unknown name.
     pub fn read_event(&self, method: &str, params: &Value) -> Option<Result<RtmEvent, String>> {
         let kind = *self.events.get(method)?;
-        let values: Vec<Value> = in_order(kind.fields().iter().map(|field| field.name), params);
-        Some(kind.build(&values).map_err(|error| error.to_string()))
+        let fields = kind.fields().iter().map(|field| params.get(field.name));
+        let event = kind.build(fields.map(|field| field.unwrap_or(&Value::Null)));
+        Some(event.map_err(|error| error.to_string()))
     }
 
     /// Encodes an RTM error.
@@ -145,15 +148,11 @@ pub fn read_result(kind: CallKind, result: &Value) -> Result<RtmReply, String> {
 }
 
 fn with_session(session: &Text, fields: Value) -> Value {
-    let mut entries = vec![("sessionId".into(), Value::Text(session.clone()))];
-    if let Value::Map(fields) = fields {
-        entries.extend(fields);
-    }
+    let Value::Map(fields) = fields else { return fields };
+    let mut entries = Vec::with_capacity(1 + fields.len());
+    entries.push((shared_texts::text("sessionId"), Value::Text(session.clone())));
+    entries.extend(fields);
     Value::Map(entries)
-}
-
-fn in_order<'n>(names: impl Iterator<Item = &'n str>, of: &Value) -> Vec<Value> {
-    names.map(|name| of.get(name).cloned().unwrap_or_default()).collect()
 }
 
 #[cfg(test)]
