@@ -17,8 +17,8 @@ use crate::server::limit::Limit;
 use crate::server::line_search::LineSearch;
 use crate::server::table_set::TableSet;
 use crate::server::{
-    AuthenticatedLogin, ClientView, Closing, Login, LoginAttempt, Message, NoSession, PendingLogin, RecordedItem,
-    Server, SessionHandle, SocketHandle, authenticate,
+    AuthenticatedLogin, ClientView, Closing, Login, LoginAttempt, Message, NoSession, PendingLogin, RecordedFrame,
+    RecordedItem, Server, SessionHandle, SocketHandle, authenticate,
 };
 use engine::{Admission, Attach, Effect, Input};
 use identity::{Account, SessionLine};
@@ -205,13 +205,13 @@ impl Client {
         let Some((_, session)) = self.session.as_ref().filter(|_| !items.is_empty()) else {
             return;
         };
-        let frame = match self.transport {
+        let text = match self.transport {
             Transport::Api => without_tokens(&self.set.tables, &self.wire, text.as_str()).into(),
             Transport::Tcp | Transport::WebSocket => text,
         };
         let socket = self.socket;
-        let message = Message::RecordedItem { socket, frame, items };
-        if session.inbox.send(message).is_err() {
+        let frame = RecordedFrame { socket, text, items };
+        if session.inbox.send(Message::RecordedFrame(Box::new(frame))).is_err() {
             self.handle.out.close(Closing::Over);
         }
     }

@@ -35,14 +35,7 @@ pub enum Message {
     /// A closed socket, with the maximum grace time if its client does not reconnect.
     Closed(SocketId, Option<Duration>),
     /// A call for another session, which RTM allows to channel members only.
-    Ask {
-        /// The call.
-        call: RtmCall,
-        /// Request number in the other session.
-        request: u64,
-        /// Inbox of the other session.
-        requester: Inbox,
-    },
+    Ask(Box<CallForOther>),
     /// A reply or event of RTM.
     UpstreamEvent(Box<UpstreamEvent>),
     /// Event of the session's record in Redis.
@@ -56,13 +49,27 @@ pub enum Message {
     /// The end of a viewer, by its number.
     Unwatch(u64),
     /// A frame and its items, for a recorded session.
-    RecordedItem {
-        socket: SocketId,
-        /// Text of the frame.
-        frame: Utf8Bytes,
-        /// Items of the frame, in order.
-        items: Vec<RecordedItem>,
-    },
+    RecordedFrame(Box<RecordedFrame>),
+}
+
+/// Call for another session.
+#[derive(Debug)]
+pub struct CallForOther {
+    pub call: RtmCall,
+    /// Request number in the other session.
+    pub request: u64,
+    /// Inbox of the other session.
+    pub requester: Inbox,
+}
+
+/// Frame of a recorded session.
+#[derive(Debug)]
+pub struct RecordedFrame {
+    pub socket: SocketId,
+    /// Text of the frame.
+    pub text: Utf8Bytes,
+    /// Items of the frame, in order.
+    pub items: Vec<RecordedItem>,
 }
 
 /// Viewer of a session.
@@ -141,16 +148,16 @@ impl Message {
             Self::Input(input) => input.bytes(),
             Self::OfflineLines(lines) => lines.0.iter().map(|(event, _)| event.bytes()).sum(),
             Self::UpstreamEvent(emitted) => emitted.bytes(),
-            Self::RecordedItem { frame, items, .. } => {
+            Self::RecordedFrame(frame) => {
                 let item = |item: &RecordedItem| match item {
                     RecordedItem::Message(message) => message.bytes(),
                     RecordedItem::Answered(frames) => frames.iter().map(String::len).sum(),
                 };
-                frame.len() + items.iter().map(item).sum::<usize>()
+                frame.text.len() + frame.items.iter().map(item).sum::<usize>()
             }
             Self::Login(login) => login.args.iter().map(Value::bytes).sum(),
             Self::Record(event) => event.bytes(),
-            Self::EncoderChanged(..) | Self::Closed(..) | Self::Ask { .. } | Self::GiveUp | Self::Close => 0,
+            Self::EncoderChanged(..) | Self::Closed(..) | Self::Ask(_) | Self::GiveUp | Self::Close => 0,
             Self::Watch(_) | Self::Unwatch(_) => 0,
         };
         MESSAGE_BYTES + payload
@@ -158,6 +165,6 @@ impl Message {
 
     /// Returns true for a message from a client.
     pub fn is_from_client(&self) -> bool {
-        matches!(self, Self::Input(_) | Self::RecordedItem { .. })
+        matches!(self, Self::Input(_) | Self::RecordedFrame(_))
     }
 }

@@ -49,7 +49,7 @@ pub mod websocket;
 pub use authenticate::{AuthenticatedLogin, authenticate};
 pub use connection_limits::{ConnectionLimits, ConnectionPermit};
 pub use drain::Drain;
-pub use message::{Login, Message, RecordedItem, SocketHandle, Viewer};
+pub use message::{Login, Message, RecordedFrame, RecordedItem, SocketHandle, Viewer};
 pub use pending_logins::{PendingLogin, PendingLogins};
 pub use registry::{LoginAttempt, NoSession, SessionHandle, SessionRegistry};
 pub use reloads::{ReloadRequest, Reloads};

@@ -92,7 +92,8 @@ struct Entry {
 
 #[derive(Debug, Default)]
 struct Entries {
-    by_key: HashMap<Key, Entry>,
+    /// In boxes, because a table that grows has many free places.
+    by_key: HashMap<Key, Box<Entry>>,
     by_line: HashMap<u64, Key>,
     /// Number of accounts with a session, by app.
     of_app: HashMap<AppId, usize>,
@@ -124,9 +125,9 @@ impl Entry {
 
 impl Entries {
     /// Adds the entry of an account. Returns the replaced one.
-    fn insert(&mut self, key: Key, entry: Entry) -> Option<Entry> {
+    fn insert(&mut self, key: Key, entry: Entry) -> Option<Box<Entry>> {
         let line = entry.line;
-        let before = self.by_key.insert(key.clone(), entry);
+        let before = self.by_key.insert(key.clone(), Box::new(entry));
         match &before {
             Some(before) => {
                 self.by_line.remove(&before.line);
@@ -137,7 +138,7 @@ impl Entries {
         before
     }
 
-    fn remove(&mut self, key: &Key) -> Option<Entry> {
+    fn remove(&mut self, key: &Key) -> Option<Box<Entry>> {
         let entry = self.by_key.remove(key)?;
         self.by_line.remove(&entry.line);
         if let Some(count) = self.of_app.get_mut(&key.0) {

@@ -153,7 +153,8 @@ impl Outbound {
             memory,
             wait,
             queue: Mutex::new(Queue {
-                frames: VecDeque::new(),
+                // An idle connection gets one frame at a time.
+                frames: VecDeque::with_capacity(1),
                 bytes: 0,
                 held,
                 blocked: false,

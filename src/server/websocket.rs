@@ -27,7 +27,7 @@ const WRITE_BYTES: usize = 16 * 1024;
 /// Largest header of a frame.
 const HEADER_BYTES: usize = 14;
 /// Buffer of tungstenite for each connection.
-const DECODER_BYTES: usize = 512;
+const DECODER_BYTES: usize = 256;
 
 thread_local! {
     static READ_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into());
@@ -51,9 +51,8 @@ pub struct WebSocketTransport<R> {
     may_be_decoded: bool,
     /// Set after an error. The decoder must not be used again.
     failed: bool,
-    /// Bytes that have to be written, and how many of them are.
+    /// Bytes that have to be written.
     unwritten: Vec<u8>,
-    written: usize,
     reader: R,
 }
 
@@ -72,7 +71,6 @@ impl<R: Reader> WebSocketTransport<R> {
             may_be_decoded: false,
             failed: false,
             unwritten: Vec::new(),
-            written: 0,
             reader,
         }
     }
@@ -128,15 +126,14 @@ impl<R: Reader> WebSocketTransport<R> {
     }
 
     fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.written < self.unwritten.len() {
-            let rest = &self.unwritten[self.written..];
-            let written = ready!(Pin::new(&mut self.io).poll_write(context, rest))?;
+        while !self.unwritten.is_empty() {
+            let written = ready!(Pin::new(&mut self.io).poll_write(context, &self.unwritten))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.written += written;
+            // Mostly all of them.
+            self.unwritten.drain(..written);
         }
-        self.written = 0;
         let mut buffer = std::mem::take(&mut self.unwritten);
         if buffer.capacity() <= WRITE_BYTES {
             buffer.clear();

@@ -73,7 +73,7 @@ pub(crate) struct WaitingRun {
     /// The item that it added to a gathered call.
     pub item: Option<Value>,
     /// Its own call, if it was merged with others.
-    own: Option<RtmCall>,
+    own: Option<Box<RtmCall>>,
 }
 
 impl WaitingRun {
@@ -102,10 +102,41 @@ pub(crate) enum Added {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Requests {
     next: u64,
-    out: HashMap<u64, Request>,
+    out: Out,
     lanes: Lanes,
     /// Gathered kinds: the time of the last request, and the waiting runs.
     gathered: HashMap<CallKind, Gathered>,
+}
+
+/// Requests that are pending or wait, by number: few, mostly one.
+#[derive(Clone, Debug, Default)]
+struct Out(Vec<(u64, Request)>);
+
+impl Out {
+    fn place_of(&self, number: u64) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&number, |(known, _)| *known)
+    }
+
+    fn get(&self, number: u64) -> Option<&Request> {
+        self.0.get(self.place_of(number).ok()?).map(|(_, request)| request)
+    }
+
+    /// Adds a request that is not in it.
+    fn insert(&mut self, number: u64, request: Request) {
+        if self.0.capacity() == 0 {
+            self.0.reserve_exact(1);
+        }
+        let place = self.place_of(number).unwrap_or_else(|place| place);
+        self.0.insert(place, (number, request));
+    }
+
+    fn remove(&mut self, number: u64) -> Option<Request> {
+        let (_, request) = self.0.remove(self.place_of(number).ok()?);
+        if self.0.is_empty() && self.0.capacity() > 1 {
+            self.0 = Vec::new();
+        }
+        Some(request)
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -118,7 +149,7 @@ struct Gathered {
 impl Requests {
     /// Returns true if no request is pending or waits.
     pub fn is_empty(&self) -> bool {
-        self.out.is_empty() && self.gathered.values().all(|gathered| gathered.waiting.is_empty())
+        self.out.0.is_empty() && self.gathered.values().all(|gathered| gathered.waiting.is_empty())
     }
 
     /// Sends a call whose result is ignored; later, if RTM limits the rate of such calls.
@@ -147,26 +178,26 @@ impl Requests {
     /// Sends a request, for the first time or again. Returns its call.
     pub fn go_out(&mut self, number: u64, ctx: &mut Ctx<'_>) -> Option<&RtmCall> {
         self.join_neighbours(number);
-        let request = self.out.get(&number)?;
+        let request = self.out.get(number)?;
         ctx.push(request.effect(number));
         Some(&request.call)
     }
 
     /// Frees the memory of ended requests, if no request is left.
     pub fn shrink(&mut self) {
-        if self.out.is_empty() {
-            self.out = HashMap::default();
+        if self.out.0.is_empty() {
+            self.out = Out::default();
         }
     }
 
     /// Returns a run that waits for a request.
     pub fn waiting_run(&self, number: u64) -> Option<RunId> {
-        self.out.get(&number)?.waiting_runs.first().map(|waiting| waiting.run)
+        self.out.get(number)?.waiting_runs.first().map(|waiting| waiting.run)
     }
 
     /// Takes a request that has its reply.
     pub fn take(&mut self, number: u64) -> Option<Request> {
-        self.out.remove(&number)
+        self.out.remove(number)
     }
 
     /// Puts a refused request back, to be sent again after `wait`.
@@ -180,7 +211,7 @@ impl Requests {
     /// Ends a request; returns the numbers of those that go out now.
     pub fn done(&mut self, number: u64, request: &Request) -> Vec<u64> {
         let Self { out, lanes, .. } = self;
-        let kind_of = |next| Some(out.get(&next)?.call.kind());
+        let kind_of = |next| Some(out.get(next)?.call.kind());
         lanes.done(number, request.lane.as_ref(), request.call.kind(), kind_of)
     }
 
@@ -190,7 +221,7 @@ impl Requests {
         let mut parts = Vec::new();
         for requester in std::mem::take(&mut request.waiting_runs) {
             self.next += 1;
-            let call = requester.own.clone().unwrap_or_else(|| request.call.clone());
+            let call = requester.own.as_deref().unwrap_or(&request.call).clone();
             let part = Request {
                 lane: request.lane.clone(),
                 is_part: true,
@@ -205,7 +236,7 @@ impl Requests {
 
     /// Discards the results of requests of an ended run.
     pub fn forget(&mut self, run: RunId) {
-        for request in self.out.values_mut() {
+        for (_, request) in &mut self.out.0 {
             request.waiting_runs.retain(|requester| requester.run != run);
         }
     }
@@ -264,29 +295,31 @@ impl Requests {
     /// Merges the attribute writes directly behind one in its lane (decisions H7).
     fn join_neighbours(&mut self, number: u64) {
         let Self { out, lanes, .. } = self;
-        let Some(mut first) = out.remove(&number) else { return };
-        if let Some(lane) = first.lane.clone().filter(|_| !first.is_part) {
-            lanes.join(&lane, first.tries > 0, |next| {
-                let Some(request) = out.get(&next).filter(|next| !next.is_part) else {
-                    return false;
-                };
-                let alone = first
-                    .waiting_runs
-                    .iter_mut()
-                    .filter(|requester| requester.own.is_none());
-                alone.for_each(|requester| requester.own = Some(first.call.clone()));
-                if !merge(&mut first.call, &request.call) {
-                    return false;
-                }
-                let Some(request) = out.remove(&next) else { return false };
-                let own = |requester: WaitingRun| WaitingRun {
-                    own: Some(request.call.clone()),
-                    ..requester
-                };
-                first.waiting_runs.extend(request.waiting_runs.into_iter().map(own));
-                true
-            });
-        }
+        let whole = out.get(number).filter(|first| !first.is_part);
+        let Some(lane) = whole.and_then(|first| first.lane.clone()) else {
+            return;
+        };
+        let Some(mut first) = out.remove(number) else { return };
+        lanes.join(&lane, first.tries > 0, |next| {
+            let Some(request) = out.get(next).filter(|next| !next.is_part) else {
+                return false;
+            };
+            let alone = first
+                .waiting_runs
+                .iter_mut()
+                .filter(|requester| requester.own.is_none());
+            alone.for_each(|requester| requester.own = Some(Box::new(first.call.clone())));
+            if !merge(&mut first.call, &request.call) {
+                return false;
+            }
+            let Some(request) = out.remove(next) else { return false };
+            let own = |requester: WaitingRun| WaitingRun {
+                own: Some(Box::new(request.call.clone())),
+                ..requester
+            };
+            first.waiting_runs.extend(request.waiting_runs.into_iter().map(own));
+            true
+        });
         out.insert(number, first);
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 
-use foldhash::HashMap;
 use smallvec::SmallVec;
 
 use protocol::event::{CallRef, Event, Refusal};
@@ -110,7 +109,9 @@ impl Run {
 /// The runs of a session, and the channel lane.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Runs {
-    active: HashMap<RunId, Box<Run>>,
+    /// Few, by number: a session mostly has one.
+    #[expect(clippy::vec_box, reason = "a run is large and moves several times")]
+    active: Vec<Box<Run>>,
     last: RunId,
     /// The run that the channel lane waits for.
     holder: Option<RunId>,
@@ -126,39 +127,56 @@ impl Runs {
 
     /// Stores a run until its requests and inner runs have ended.
     pub fn insert(&mut self, run: Box<Run>) {
-        self.active.insert(run.id, run);
+        if self.active.capacity() == 0 {
+            self.active.reserve_exact(1);
+        }
+        let place = self.active.partition_point(|known| known.id < run.id);
+        self.active.insert(place, run);
     }
 
     pub fn take(&mut self, run: RunId) -> Option<Box<Run>> {
-        self.active.remove(&run)
+        let place = self.place_of(run)?;
+        let run = self.active.remove(place);
+        if self.active.is_empty() && self.active.capacity() > 1 {
+            self.active = Vec::new();
+        }
+        Some(run)
     }
 
     /// Frees the memory of ended runs, if no run is left.
     pub fn shrink(&mut self) {
         if self.active.is_empty() {
-            self.active = HashMap::default();
+            self.active = Vec::new();
         }
     }
 
     /// Takes a run of that row.
     pub fn take_of_row(&mut self, row: RowId) -> Option<Box<Run>> {
-        let id = self.active.values().find(|run| run.row == row)?.id;
+        let id = self.active.iter().find(|run| run.row == row)?.id;
         self.take(id)
     }
 
     pub fn row_of(&self, run: RunId) -> Option<RowId> {
-        self.active.get(&run).map(|run| run.row)
+        self.get(run).map(|run| run.row)
     }
 
     /// Returns the call that a run belongs to, as a step of another run or by itself.
     pub fn call_of(&self, run: RunId) -> Option<CallRef> {
-        let run = self.active.get(&run)?;
+        let run = self.get(run)?;
         run.call.or_else(|| self.call_of(run.parent?))
+    }
+
+    fn get(&self, run: RunId) -> Option<&Run> {
+        self.active.get(self.place_of(run)?).map(|run| &**run)
+    }
+
+    fn place_of(&self, run: RunId) -> Option<usize> {
+        self.active.binary_search_by_key(&run, |known| known.id).ok()
     }
 
     /// Returns true if a run of a call is active or waits.
     pub fn has_call(&self, call: CallRef) -> bool {
-        let mut runs = self.active.values().chain(&self.waiting);
+        let mut runs = self.active.iter().chain(&self.waiting);
         runs.any(|run| run.call == Some(call))
     }
 
@@ -212,6 +230,24 @@ impl Runs {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ended_runs_keep_the_memory_of_one() {
+        let mut runs = Runs::default();
+        for _ in 0..3 {
+            let run = runs.create(0, Vec::new());
+            runs.insert(run);
+        }
+        for id in [2, 1, 3] {
+            assert_eq!(runs.take(id).map(|run| run.id), Some(id));
+        }
+        assert_eq!((runs.is_empty(), runs.active.capacity()), (true, 0));
+        let run = runs.create(0, Vec::new());
+        runs.insert(run);
+        let run = runs.take(4).expect("the run");
+        runs.insert(run);
+        assert_eq!((runs.row_of(4), runs.active.capacity()), (Some(0), 1));
+    }
 
     #[test]
     fn the_lane_starts_one_run_after_the_other() {

@@ -202,3 +202,8 @@ fn a_restored_session_saves_its_changes_only() {
     assert_eq!((changes.lines.len(), changes.removed_lines), (0, vec![599]));
     assert!(bench.session.changes().is_none());
 }
+/// A session of each client is in memory while the client is idle. What few sessions need is in boxes.
+#[test]
+fn a_session_without_a_channel_is_small() {
+    assert!(size_of::<Session>() <= 800, "{}", size_of::<Session>());
+}

@@ -16,6 +16,9 @@ impl Timers {
         for effect in effects {
             if let Effect::SetTimer { key, at } = effect {
                 self.remove(*key);
+                if self.0.capacity() == 0 {
+                    self.0.reserve_exact(1);
+                }
                 let place = self.0.partition_point(|timer| *timer < (*at, *key));
                 self.0.insert(place, (*at, *key));
             }
@@ -30,7 +33,11 @@ impl Timers {
     /// Removes and returns the first timer up to `now`.
     pub fn pop(&mut self, now: Time) -> Option<TimerKey> {
         self.next().filter(|at| *at <= now)?;
-        Some(self.0.remove(0).1)
+        let (_, key) = self.0.remove(0);
+        if self.0.is_empty() {
+            self.0 = Vec::new();
+        }
+        Some(key)
     }
 
     /// Removes a timer. Returns its time.

@@ -166,7 +166,7 @@ pub(super) enum Phase {
     /// DISCONNECTED.
     Out,
     /// CONNECTING: the login waits for the link.
-    Connecting(PendingLogin),
+    Connecting(Box<PendingLogin>),
     /// CONNECTED or RECONNECTING.
     In(Box<Session>),
     /// ABORTED: only `logout` leaves this state.

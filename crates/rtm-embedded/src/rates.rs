@@ -72,7 +72,7 @@ impl RateTable {
 }
 
 /// Calls with a common limit.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Family {
     Login,
     RenewToken,
@@ -90,14 +90,14 @@ enum Family {
     ChannelReads,
 }
 
-const FAMILIES: usize = Family::ChannelReads as usize + 1;
 /// Number of channels above which the ones not joined recently are removed.
 const SAME_CHANNEL_PRUNE: usize = 64;
 
 /// Recent calls of one instance.
 #[derive(Debug, Default)]
 pub struct Rates {
-    families: [SlidingWindow; FAMILIES],
+    /// Of the families that the instance has used: most instances log in, and send.
+    families: Vec<(Family, SlidingWindow)>,
     same_channel: HashMap<ChannelId, SlidingWindow>,
 }
 
@@ -111,7 +111,7 @@ impl Rates {
         let Some(family) = family(kind).filter(|_| scale > 0) else {
             return Ok(());
         };
-        let window = &mut self.families[family as usize];
+        let window = window_of(&mut self.families, family);
         let rate = rate(table, family).times(scale);
         if let RtmCall::Join { channel_id } = call {
             let join_same = table.join_same.times(scale);
@@ -132,6 +132,16 @@ impl Rates {
             Err(refusal(kind, Refusal::TooOften))
         }
     }
+}
+
+fn window_of(families: &mut Vec<(Family, SlidingWindow)>, family: Family) -> &mut SlidingWindow {
+    let place = families.iter().position(|(known, _)| *known == family);
+    let place = place.unwrap_or_else(|| {
+        families.reserve_exact(1);
+        families.push((family, SlidingWindow::default()));
+        families.len() - 1
+    });
+    &mut families[place].1
 }
 
 /// Counts a call of the whole app id by the RESTful API.

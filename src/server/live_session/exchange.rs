@@ -24,11 +24,11 @@ impl LiveSession {
     pub(super) fn take_offered_tables(&mut self, offer: TableOffer) -> Option<bool> {
         let TableOffer { socket, set, encoder } = offer;
         // Another connection would decode by the tables of before.
-        if self.sockets.len() != 1 || !self.sockets.contains_key(&socket) {
+        if self.sockets.len() != 1 || self.sockets.get(socket).is_none() {
             return None;
         }
         let is_taken = self.exchange(&set, Some(socket))?;
-        if let Some(handle) = self.sockets.get_mut(&socket).filter(|_| is_taken) {
+        if let Some(handle) = self.sockets.get_mut(socket).filter(|_| is_taken) {
             handle.encoder = encoder;
         }
         Some(is_taken)
@@ -69,7 +69,7 @@ impl LiveSession {
         self.has_later_tables
             && match input {
                 Input::Call { call, .. } | Input::Refused { call, .. } | Input::Poll { call, .. } => {
-                    !self.sockets.contains_key(&call.socket)
+                    self.sockets.get(call.socket).is_none()
                 }
                 _ => false,
             }

@@ -11,7 +11,7 @@ impl LiveSession {
     /// clients.
     pub(super) fn send(&mut self, effect: &Effect) {
         let Some((id, row)) = effect.recipient() else { return };
-        let Some(socket) = self.sockets.get(&id) else { return };
+        let Some(socket) = self.sockets.get(id) else { return };
         let answers = match effect {
             Effect::Answer { call, row, .. } => Some((*call, *row)),
             _ => None,
@@ -40,7 +40,7 @@ impl LiveSession {
         if call.function != LOGIN {
             return self.log.call_answered(refusal);
         }
-        let attempt = self.pending.get_mut(&call.socket).map(|pending| &mut pending.attempt);
+        let attempt = self.pending.get_mut(call.socket).map(|pending| &mut pending.attempt);
         self.log.login_answered(self.server.clock.now(), attempt, refusal);
     }
 }

@@ -39,6 +39,10 @@ impl LiveSession {
     /// Begins the measurement of an RTM call.
     pub(super) fn called(&mut self, request: u64, call: &RtmCall) {
         if self.measures.open.len() < MAX_OPEN {
+            // Most sessions have one call at a time.
+            if self.measures.open.capacity() == 0 {
+                self.measures.open.reserve_exact(1);
+            }
             self.measures.open.push((request, call.kind(), self.now));
         }
         if call.kind() == CallKind::SendMessage

@@ -1,8 +1,7 @@
 //! Calls between sessions of this sidecar: a channel member makes a call for a session outside the channel.
 
-use crate::server::message::Message;
+use crate::server::message::{CallForOther, Message};
 use crate::server::registry::SessionHandle;
-use crate::server::session_inbox::Inbox;
 use rtm::upstream::UpstreamEvent;
 use rtm::{ChannelId, GetMembersErr, RtmCall};
 
@@ -44,14 +43,12 @@ impl LiveSession {
         }
         let member = self.server.members.any(&self.key.0, channel);
         let requested = member.zip(self.own_inbox.upgrade()).is_some_and(|(member, requester)| {
-            member
-                .inbox
-                .send(Message::Ask {
-                    call,
-                    request,
-                    requester,
-                })
-                .is_ok()
+            let asked = CallForOther {
+                call,
+                request,
+                requester,
+            };
+            member.inbox.send(Message::Ask(Box::new(asked))).is_ok()
         });
         if !requested {
             let result = Err(GetMembersErr::NotInChannel.into());
@@ -60,7 +57,12 @@ impl LiveSession {
     }
 
     /// Makes a call for another session.
-    pub(super) fn request_for(&mut self, call: RtmCall, request: u64, requester: Inbox) {
+    pub(super) fn request_for(&mut self, asked: CallForOther) {
+        let CallForOther {
+            call,
+            request,
+            requester,
+        } = asked;
         match self.for_others.begin(&requester, request) {
             Ok(request) => self.server.upstream.call(&self.client, request, call),
             Err(error) => {

@@ -1,5 +1,6 @@
 //! A running session: it takes messages from its inbox and executes effects.
 
+mod by_socket;
 mod effects_buffer;
 mod exchange;
 mod frames;
@@ -14,7 +15,6 @@ mod taps;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use foldhash::{HashMap, HashMapExt as _};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::debug;
 
@@ -24,7 +24,7 @@ use crate::otel::SessionSpans;
 use crate::webhook::User;
 use engine::{Effect, EndReason, ForOthers, Input, Route, Session, SessionContext};
 use identity::Account;
-use protocol::event::{LOGIN, SocketId};
+use protocol::event::LOGIN;
 use rtm::AppId;
 use rtm::time::Time;
 use rtm::upstream::{ClientKey, UpstreamEvent};
@@ -46,6 +46,7 @@ use crate::server::table_set::TableSet;
 use crate::server::webhook_events::WebhookEvents;
 use protocol::memory_budget::{MemoryUse, MemoryUser};
 
+use by_socket::BySocket;
 use measures::Measures;
 use record::RecordSync;
 use taps::Taps;
@@ -60,9 +61,9 @@ pub struct LiveSession {
     id: u64,
     session: Session,
     client: ClientKey,
-    sockets: HashMap<SocketId, SocketHandle>,
+    sockets: BySocket<SocketHandle>,
     /// Unanswered logins.
-    pending: HashMap<SocketId, PendingLogin>,
+    pending: BySocket<PendingLogin>,
     /// Time of the timer that is set for the inbox.
     armed: Option<Armed>,
     view: Arc<SessionView>,
@@ -143,8 +144,8 @@ impl LiveSession {
             key,
             id,
             client,
-            sockets: HashMap::default(),
-            pending: HashMap::new(),
+            sockets: BySocket::default(),
+            pending: BySocket::default(),
             armed: None,
             member_of: None,
             for_others: ForOthers::default(),
@@ -213,7 +214,7 @@ impl LiveSession {
                 self.step(Input::OfflineLines(lines_between(lines, &set, &self.set)));
             }
             Message::EncoderChanged(socket, encoder, profile) => {
-                if let Some(handle) = self.sockets.get_mut(&socket) {
+                if let Some(handle) = self.sockets.get_mut(socket) {
                     handle.encoder = encoder;
                     self.spans.set_profile(&profile);
                     self.view.change(|client| client.profile = profile);
@@ -223,20 +224,16 @@ impl LiveSession {
                 }
             }
             Message::Closed(socket, grace) => {
-                self.sockets.remove(&socket);
+                self.sockets.remove(socket);
                 self.view.set_connections(self.sockets.len());
-                self.end_pending(socket);
+                self.pending.remove(socket);
                 self.step(match grace {
                     Some(grace) => Input::FrontClosedByClient { socket, grace },
                     None => Input::FrontClosed(socket),
                 });
                 self.wait_for_client();
             }
-            Message::Ask {
-                call,
-                request,
-                requester,
-            } => self.request_for(call, request, requester),
+            Message::Ask(asked) => self.request_for(*asked),
             Message::UpstreamEvent(event) => {
                 if let Some(record) = &mut self.record {
                     record.count(&event);
@@ -249,7 +246,7 @@ impl LiveSession {
             Message::Close => self.give_up(CutOff::ByOperator),
             Message::Watch(viewer) => self.watch(*viewer),
             Message::Unwatch(viewer) => self.unwatch(viewer),
-            Message::RecordedItem { socket, frame, items } => self.take_recorded(socket, frame.as_str(), items),
+            Message::RecordedFrame(frame) => self.take_recorded(*frame),
         }
     }
 
@@ -298,14 +295,6 @@ impl LiveSession {
         let kept = self.server.kept.take(&self.key, &self.set);
         if !kept.is_empty() {
             self.step(Input::OfflineLines(kept));
-        }
-    }
-
-    /// Ends the registration of an unanswered login. Later logins are rare, so its memory is freed.
-    fn end_pending(&mut self, socket: SocketId) {
-        self.pending.remove(&socket);
-        if self.pending.is_empty() {
-            self.pending = HashMap::new();
         }
     }
 
@@ -415,7 +404,7 @@ impl LiveSession {
                 self.view.count_call();
                 self.send(&effect);
                 if call.function == LOGIN {
-                    self.end_pending(call.socket);
+                    self.pending.remove(call.socket);
                     if answer.failure.is_none() {
                         self.webhook_events.logged_in();
                     }
@@ -429,7 +418,7 @@ impl LiveSession {
             Effect::Resumed(call) => {
                 self.log_answer(call, None);
                 self.send(&effect);
-                self.end_pending(call.socket);
+                self.pending.remove(call.socket);
             }
             // The session has it.
             Effect::SetTimer { .. } => {}
@@ -478,7 +467,7 @@ impl LiveSession {
                     Some(EndReason::Refused) => Closing::Refused,
                     _ => Closing::Finished,
                 };
-                if let Some(socket) = self.sockets.remove(&socket) {
+                if let Some(socket) = self.sockets.remove(socket) {
                     self.view.set_connections(self.sockets.len());
                     let record = self.record.as_mut();
                     if !record.is_some_and(|record| record.hold_close(&socket.out, closing)) {
@@ -537,9 +526,9 @@ impl LiveSession {
         for message in left {
             match message {
                 Message::Login(login) => login.socket.out.close(Closing::Finished),
-                Message::Ask { request, requester, .. } => {
-                    let result = Err(GetMembersErr::NotInChannel.into());
-                    requester.deliver(UpstreamEvent::Reply { request, result });
+                Message::Ask(asked) => {
+                    let (request, result) = (asked.request, Err(GetMembersErr::NotInChannel.into()));
+                    asked.requester.deliver(UpstreamEvent::Reply { request, result });
                 }
                 _ => {}
             }

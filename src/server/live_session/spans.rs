@@ -8,7 +8,7 @@ impl LiveSession {
     pub(super) fn span_input(&mut self, input: &Input) {
         if self.spans.are_on() {
             let pending = &self.pending;
-            let login = |socket| pending.get(&socket)?.attempt.span();
+            let login = |socket| pending.get(socket)?.attempt.span();
             self.spans.input(&self.tables, input, login);
         }
     }

@@ -8,7 +8,7 @@ use rtm::time::Time;
 use trace::{Begin, SessionRecorder};
 
 use crate::server::live_session::LiveSession;
-use crate::server::message::{Message, RecordedItem, Viewer};
+use crate::server::message::{Message, RecordedFrame, RecordedItem, Viewer};
 
 /// Maximum of viewers of one session.
 const MAX_VIEWERS: usize = 4;
@@ -99,7 +99,8 @@ impl LiveSession {
 
     /// Processes a recorded frame as a whole at one time, since a replay does the same. The items count also if the
     /// last viewer has left meanwhile.
-    pub(super) fn take_recorded(&mut self, socket: SocketId, text: &str, items: Vec<RecordedItem>) {
+    pub(super) fn take_recorded(&mut self, frame: RecordedFrame) {
+        let RecordedFrame { socket, text, items } = frame;
         let now = self.server.clock.now();
         self.moment = Some(now);
         self.taps.each(|recorder| recorder.at(now));
@@ -109,7 +110,7 @@ impl LiveSession {
                 self.pace(input);
             }
         }
-        self.taps.each(|recorder| recorder.frame_in(socket, text));
+        self.taps.each(|recorder| recorder.frame_in(socket, text.as_str()));
         let mut behind_login = false;
         for item in items {
             if std::mem::take(&mut behind_login) {

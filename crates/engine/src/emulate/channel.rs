@@ -22,7 +22,8 @@ const MAX_HELD: usize = 2_000;
 /// The channel of a session, if it is in one.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ChannelState {
-    current: Option<Channel>,
+    /// In a box: many sessions are in none.
+    current: Option<Box<Channel>>,
     /// Number of joins so far, which is the number of the current channel.
     joins: i64,
 }
@@ -118,7 +119,7 @@ impl ChannelState {
     }
 
     fn by_id(&mut self, id: &ChannelId) -> Option<&mut Channel> {
-        self.current.as_mut().filter(|channel| channel.id == *id)
+        self.current.as_deref_mut().filter(|channel| channel.id == *id)
     }
 
     /// Holds back channel events at a repeated join too, because its list is rebuilt.
@@ -131,17 +132,17 @@ impl ChannelState {
     /// Handles the start of a join.
     pub fn join(&mut self, name: Text, id: ChannelId) {
         self.joins += 1;
-        self.current = Some(Channel {
+        self.current = Some(Box::new(Channel {
             held: Some(Vec::new()),
             ..Channel::new(name, id)
-        });
+        }));
     }
 
     /// Handles the start of a join that continues a stored session: the client has the list.
     pub fn join_again(&mut self, name: Text, id: ChannelId) {
         let mut channel = Channel::new(name, id);
         channel.lines.restored = true;
-        self.current = Some(channel);
+        self.current = Some(Box::new(channel));
     }
 
     /// Sets the number of joins of a stored session.
@@ -408,7 +409,7 @@ impl ChannelState {
         channel.joined = true;
         channel.members.extend(own);
         self.joins = 1;
-        self.current = Some(channel);
+        self.current = Some(Box::new(channel));
     }
 
     pub fn assume_members(&mut self, members: Vec<UserId>) {

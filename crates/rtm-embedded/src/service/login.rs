@@ -55,12 +55,12 @@ impl Coordinator {
             self.log_in(ctx, reply_to, user, token.as_deref());
         } else {
             let timer = ctx.set_timer_in(LOGIN_TIMEOUT, Timer::LoginTimeout(reply_to.client));
-            client.phase = Phase::Connecting(PendingLogin {
+            client.phase = Phase::Connecting(Box::new(PendingLogin {
                 reply_to,
                 user,
                 token,
                 timer,
-            });
+            }));
         }
         Ok(())
     }
