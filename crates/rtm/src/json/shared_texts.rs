@@ -1,8 +1,7 @@
 //! Texts that occur in many frames share an allocation: names of members, functions, flags.
 
 use std::cell::RefCell;
-
-use crate::value::Text;
+use std::sync::Arc;
 
 /// Longest shared text, in bytes.
 const MAX_BYTES: usize = 16;
@@ -10,11 +9,11 @@ const MAX_BYTES: usize = 16;
 const SLOT_BITS: u32 = 7;
 
 thread_local! {
-    static SLOTS: RefCell<[Option<Text>; 1 << SLOT_BITS]> = const { RefCell::new([const { None }; 1 << SLOT_BITS]) };
+    static SLOTS: RefCell<[Option<Arc<str>>; 1 << SLOT_BITS]> = const { RefCell::new([const { None }; 1 << SLOT_BITS]) };
 }
 
 /// Returns a text with this content.
-pub fn text(content: &str) -> Text {
+pub fn text(content: &str) -> Arc<str> {
     if content.len() > MAX_BYTES {
         return content.into();
     }
@@ -44,8 +43,6 @@ fn slot_of(content: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
     #[test]
