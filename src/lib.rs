@@ -11,8 +11,6 @@
 //! | [`otel`] | traces of client calls for a collector |
 //! | [`cli`], [`config`] | command line, configuration file |
 //! | [`startup`], [`reload`], [`log`] | start of the server, reload, logging |
-//! | [`check`], [`explain`] | tools on the tables |
-//! | [`report`] | usage across restarts, and the migration report |
 //! | [`client`] | terminal client |
 //!
 //! Crates below it:
@@ -27,6 +25,7 @@
 //! | `rtm-embedded`, `rtm-redis` | RTM services in memory and on Redis |
 //! | `agent-link` | link to agent servers |
 //! | `trace` | recording and replay of sessions |
+//! | `analysis` | check, explain, reports |
 //! | `runtime` | clock, back-off, log limits, network |
 //! | `text-files` | readers of hand-edited files |
 //!
@@ -35,18 +34,13 @@
 //! The library exists for the program and its tests; it has no stable interface.
 
 pub mod admin;
-pub mod check;
 pub mod cli;
 pub mod client;
 pub mod config;
-pub mod conformance;
 pub mod diagnostics;
-pub mod explain;
 pub mod log;
-pub mod openrpc;
 pub mod otel;
 pub mod reload;
-pub mod report;
 pub mod server;
 mod start_error;
 pub mod startup;

@@ -11,8 +11,8 @@ use tracing::{error, warn};
 
 use crate::config;
 use crate::log::accounts::Accounts;
-use crate::report::{Day, Kind, UsageFile, Use, usage_of};
 use crate::server::TableSet;
+use analysis::report::{Day, Kind, UsageFile, Use, usage_of};
 use identity::SessionLineKey;
 use rtm::time::Time;
 use runtime::log_limit::{Bound, Cause, admits};

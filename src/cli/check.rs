@@ -6,8 +6,8 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::json;
 
-use crate::check::{Counts, check_sources};
 use crate::config::Config;
+use analysis::check::{Counts, check_sources};
 use tables::diagnostics::{Diag, Diags, Source};
 use tables::{Tables, compile, embedded, from_dir};
 use text_files::Unreadable;

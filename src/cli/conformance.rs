@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use crate::conformance::{Open, Report, play_folder};
+use analysis::conformance::{Open, Report, play_folder};
 use text_files::read_text;
 
 use crate::cli::Exit;

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::explain::explain;
+use analysis::explain::explain;
 use rtm::AppId;
 use tables::Tables;
 use text_files::text_from;

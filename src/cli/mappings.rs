@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::openrpc::document;
+use analysis::openrpc::document;
 use tables::Tables;
 use tables::comparison::{Resolved, real_names, resolve};
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::report::{Day, UsageFile, add_trace, html, report};
+use analysis::report::{Day, UsageFile, add_trace, html, report};
 use runtime::clock::Clock;
 use tables::Tables;
 use text_files::text_from;

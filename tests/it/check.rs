@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use sigbridge::check::check_sources;
+use analysis::check::check_sources;
 use tables::diagnostics::{Diags, Source};
 use tables::{compile, from_dir};
 
@@ -132,7 +132,7 @@ fn check_examples(edits: &[Edit]) {
     let (sources, expected) = edited(edits);
     let (tables, wrong) = compile(&sources);
     assert!(wrong.is_empty(), "{wrong}");
-    let found = shown(&sigbridge::check::check(&tables).1);
+    let found = shown(&analysis::check::check(&tables).1);
     assert_eq!(found.is_empty(), edits.is_empty(), "{found:#?}");
     for title in expected {
         let start = title.strip_suffix('…').unwrap_or(&title);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use sigbridge::check;
+use analysis::check;
 use tables::Tables;
 use tables::condition::{Condition, Emulation};
 use tables::func::Func;

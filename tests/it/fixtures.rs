@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use sigbridge::conformance::{Exercised, Open, Report, play_folder};
+use analysis::conformance::{Exercised, Open, Report, play_folder};
 use tables::Tables;
 
 fn root(path: &str) -> PathBuf {

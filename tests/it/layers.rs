@@ -40,10 +40,14 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "analysis",
+        &["engine", "identity", "protocol", "rtm", "tables", "text-files", "trace"],
+    ),
+    (
         "budgets",
         &["engine", "identity", "protocol", "rtm", "rtm-embedded", "tables"],
     ),
-    ("xtask", &["rtm", "sigbridge", "tables"]),
+    ("xtask", &["analysis", "rtm", "tables"]),
 ];
 
 #[test]

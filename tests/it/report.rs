@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::{Client, config, emit, empty_folder, serve_with_config};
-use sigbridge::report::UsageFile;
+use analysis::report::UsageFile;
 
 /// Runs a command in the root of this project: exit code, stdout, stderr.
 fn run(args: &[&str]) -> (Option<i32>, String, String) {

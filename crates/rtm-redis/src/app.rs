@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use redis::streams::StreamReadOptions;
 use redis::{Cmd, Value};
 use rtm::RtmCall;
 use rtm::time::Time;
@@ -398,10 +397,11 @@ async fn read_stream(shared: &SharedLink, key: String, mut after: EntryId, sende
 }
 
 fn read_command(key: &str, after: EntryId) -> Cmd {
-    let options = StreamReadOptions::default()
-        .count(ENTRIES_PER_READ)
-        .block(READ_BLOCK.as_millis() as usize);
-    Cmd::xread_options(&[key], &[after.to_string()], &options)
+    let mut command = redis::cmd("XREAD");
+    command.arg("COUNT").arg(ENTRIES_PER_READ);
+    command.arg("BLOCK").arg(READ_BLOCK.as_millis() as u64);
+    command.arg("STREAMS").arg(key).arg(after.to_string());
+    command
 }
 
 /// The entries of the one stream that was read.

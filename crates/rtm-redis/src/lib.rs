@@ -16,6 +16,6 @@ pub use app::RecordSink;
 pub use health::Health;
 pub use link::{Address, RedisFailure, ServerInfo};
 pub use node::records;
-pub use script::{SCRIPT, SCRIPT_THAT_FREES, prefix, text_of};
+pub use script::{SCRIPT, SCRIPT_THAT_FREES, Script, prefix, text_of};
 
 pub use upstream::{FoundLine, NodeLease, RecordKey, RedisConfig, RedisUpstream};

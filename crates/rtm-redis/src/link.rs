@@ -15,7 +15,7 @@ use redis::{
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::node::Request;
-use crate::script::{SCRIPT, SCRIPT_THAT_FREES, text_of};
+use crate::script::{SCRIPT, SCRIPT_THAT_FREES};
 
 /// Time limit of a connect.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -209,11 +209,11 @@ impl Link {
     pub async fn request(&mut self, prefix: &str, request: &Request) -> Result<Value, RedisFailure> {
         let script = if request.frees { &SCRIPT_THAT_FREES } else { &SCRIPT };
         let mut command = redis::cmd("EVALSHA");
-        command.arg(script.get_hash());
+        command.arg(&script.hash);
         match self.raw(&with(command, prefix, request)).await {
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
                 let mut command = redis::cmd("EVAL");
-                command.arg(text_of(request.frees));
+                command.arg(&script.text);
                 self.run(&with(command, prefix, request)).await
             }
             other => Ok(other?),

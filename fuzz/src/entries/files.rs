@@ -1,8 +1,8 @@
 //! Files: traces, archives of browsers, the mailbox file, the usage file, records of sessions in Redis.
 
+use analysis::report::{self, Day, UsageFile};
 use rtm::time::Time;
 use rtm::value::Text;
-use sigbridge::report::{self, Day, UsageFile};
 use sigbridge::server::{mailbox_file, session_record};
 use trace::{Coverage, Policy, Redaction, Redactor, Scope, Trace, har};
 

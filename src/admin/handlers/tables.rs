@@ -5,9 +5,9 @@ use serde_json::{Value as Json, json};
 
 use crate::admin::query::Query;
 use crate::admin::reply::{Reply, json, text};
-use crate::conformance::{Exercised, Open, Report};
-use crate::explain::explain;
 use crate::server::Server;
+use analysis::conformance::{Exercised, Open, Report};
+use analysis::explain::explain;
 
 /// Returns the comparison pages' entries with their status on each platform, the rows and the limitation codes.
 pub fn tables(server: &Server) -> Reply {

@@ -92,7 +92,7 @@ fn read(args: &ServeArgs, in_use: &[Arc<Source>], descriptors: Option<usize>) ->
     Ok(Read { config, texts, tables })
 }
 
-/// Describes a reload for the one who has requested it.
+/// Describes a reload for its requester.
 fn summary(reloaded: &Reloaded) -> String {
     let mut text = String::new();
     for changed in &reloaded.changed {

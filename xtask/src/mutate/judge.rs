@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sigbridge::check::{check, example_holds};
+use analysis::check::{check, example_holds};
 use tables::{Example, ParsedTables};
 
 use crate::mutate::subject::Subject;

@@ -33,7 +33,7 @@ use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use sigbridge::check::check;
+use analysis::check::check;
 use tables::ParsedTables;
 use tables::diagnostics::{Diags, Source};
 

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use redis::{Connection, Script, Value};
+use redis::{Connection, Value};
 use rtm::RtmCall;
 use rtm::time::Time;
 use rtm_embedded::RtmServiceConfig;
 use rtm_redis::node::{Node, NodeConfig, Outputs, Request};
 use rtm_redis::wire::{Answer, answer, entries};
-use rtm_redis::{SCRIPT, SCRIPT_THAT_FREES, prefix, text_of};
+use rtm_redis::{SCRIPT, SCRIPT_THAT_FREES, Script, prefix, text_of};
 
 /// Nodes of one app.
 pub struct Cluster {
@@ -77,7 +77,7 @@ impl Cluster {
         let config = config(&name, RtmServiceConfig::default(), heartbeat);
         self.nodes.push(Some(Node::new(config, self.now)));
         self.names.push(name);
-        self.scripts_of.insert(at, Script::new(&text));
+        self.scripts_of.insert(at, Script::new(text));
         self.exchange(&mut Vec::new());
         at
     }
@@ -226,12 +226,13 @@ impl Cluster {
 /// Executes a request; returns `None` without memory.
 fn run(connection: &mut Connection, prefix: &str, request: &Request, other: Option<&Script>) -> Option<Answer> {
     let own: &Script = if request.frees { &SCRIPT_THAT_FREES } else { &SCRIPT };
-    let script = other.unwrap_or(own);
-    let mut invocation = script.key(prefix);
-    for arg in &request.args {
-        invocation.arg(arg);
-    }
-    match invocation.invoke::<Value>(connection) {
+    let mut command = redis::cmd("EVAL");
+    command
+        .arg(&other.unwrap_or(own).text)
+        .arg(1)
+        .arg(prefix)
+        .arg(&request.args);
+    match command.query::<Value>(connection) {
         Ok(value) => Some(answer(&value).unwrap_or_else(|| panic!("no answer: {value:?}"))),
         Err(error) if error.code() == Some("OOM") => None,
         Err(error) => panic!("{error}"),

@@ -84,6 +84,20 @@ impl Fixture {
         );
     }
 
+    /// Logs a user in whose messages remain until they are acknowledged.
+    pub fn durable_user(&mut self, at: usize, client: u64, name: &str) -> Outputs {
+        self.cluster.open(at, client);
+        self.cluster.node(at).require_acknowledgement(client);
+        self.call(at, client, login(name))
+    }
+
+    /// Executes the batch of a node and passes the answer to it, without reads of its stream.
+    fn execute(&mut self, at: usize, out: &mut Outputs) {
+        let now = self.cluster.now;
+        let answer = self.cluster.execute(at);
+        self.cluster.node(at).answered(now, answer, out);
+    }
+
     pub fn call(&mut self, at: usize, client: u64, call: RtmCall) -> Outputs {
         let mut out = Vec::new();
         self.requests += 1;
@@ -263,16 +277,15 @@ fn a_repeated_answer_is_processed_once() {
     let Some(mut fixture) = Fixture::start(2) else { return };
     fixture.users(&[(0, 1, "alice"), (0, 2, "carol"), (1, 3, "bob")]);
     fixture.join(&[(0, 1), (0, 2), (1, 3)]);
-    let say = |text: &str| RtmCall::SendMessage {
+    let message = |text: &str| RtmCall::SendMessage {
         channel_id: room(),
         message: Message::Text(text.into()),
     };
     let (mut out, now) = (Vec::new(), fixture.cluster.now);
     // An entry of the other node is in the stream before Alice's batch, and not read yet.
-    fixture.cluster.call(1, 3, 901, say("first"), &mut out);
-    let first = fixture.cluster.execute(1);
-    fixture.cluster.node(1).answered(now, first, &mut out);
-    fixture.cluster.call(0, 1, 902, say("second"), &mut out);
+    fixture.cluster.call(1, 3, 901, message("first"), &mut out);
+    fixture.execute(1, &mut out);
+    fixture.cluster.call(0, 1, 902, message("second"), &mut out);
     let second = fixture.cluster.execute(0);
     fixture.cluster.node(0).answered(now, second.clone(), &mut out);
     assert!(fixture.cluster.node(0).same_request().is_none(), "it is answered");
@@ -297,9 +310,7 @@ fn a_durable_login_elsewhere_stays_in_its_channels_until_it_joins_again() {
     fixture.call(0, 1, RtmCall::SetLocalUserAttributes { attributes });
     fixture.join(&[(0, 1), (1, 2)]);
     for (at, client, joins_again) in [(2, 3, true), (1, 4, false)] {
-        fixture.cluster.open(at, client);
-        fixture.cluster.node(at).require_acknowledgement(client);
-        let mut seen = fixture.call(at, client, login("alice"));
+        let mut seen = fixture.durable_user(at, client, "alice");
         if joins_again {
             let joined = fixture.call(at, client, RtmCall::Join { channel_id: room() });
             assert_eq!(reply_of(&joined, client), Some(Ok(RtmReply::Void)));
@@ -325,22 +336,18 @@ fn a_durable_login_elsewhere_stays_in_its_channels_until_it_joins_again() {
 #[test]
 fn a_node_continues_after_a_login_elsewhere_has_taken_an_unread_message() {
     let Some(mut fixture) = Fixture::start(2) else { return };
-    fixture.cluster.open(0, 1);
-    fixture.cluster.node(0).require_acknowledgement(1);
-    fixture.call(0, 1, login("bob"));
+    fixture.durable_user(0, 1, "bob");
     fixture.users(&[(0, 2, "carol"), (1, 3, "alice")]);
     let (mut out, now) = (Vec::new(), fixture.cluster.now);
     fixture.cluster.call(1, 3, 901, to("bob", "moved"), &mut out);
-    let sent = fixture.cluster.execute(1);
-    fixture.cluster.node(1).answered(now, sent, &mut out);
+    fixture.execute(1, &mut out);
     // Bob's node has an answer that waits for the message, which Bob's login at the other node takes.
     fixture.cluster.call(0, 2, 902, to("alice", "1"), &mut out);
     let waiting = fixture.cluster.execute(0);
     fixture.cluster.open(1, 4);
     fixture.cluster.node(1).require_acknowledgement(4);
     fixture.cluster.call(1, 4, 903, login("bob"), &mut out);
-    let moved = fixture.cluster.execute(1);
-    fixture.cluster.node(1).answered(now, moved, &mut out);
+    fixture.execute(1, &mut out);
     fixture.cluster.node(0).answered(now, waiting, &mut out);
     fixture.cluster.exchange(&mut out);
     assert_eq!(texts(&events_of(&out, 4)), ["moved"]);
@@ -353,9 +360,7 @@ fn a_save_may_have_more_values_than_lua_passes_to_a_function() {
     const MESSAGES: u64 = 9000;
     let Some(mut fixture) = Fixture::start(1) else { return };
     fixture.users(&[(0, 1, "alice"), (0, 2, "carol")]);
-    fixture.cluster.open(0, 3);
-    fixture.cluster.node(0).require_acknowledgement(3);
-    fixture.call(0, 3, login("bob"));
+    fixture.durable_user(0, 3, "bob");
     let mut out = Vec::new();
     for number in 0..MESSAGES {
         // As fast as the rate permits, in batches.

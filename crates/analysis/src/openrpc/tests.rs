@@ -147,7 +147,7 @@ fn it_has_every_documented_call_and_event_with_its_arguments_in_order() {
 #[test]
 fn it_is_the_one_of_the_fixtures() {
     let (_, text, _) = built_in();
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/openrpc.json");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/openrpc.json");
     if std::env::var_os("UPDATE_FIXTURES").is_some() {
         std::fs::write(&path, &text).expect("the fixture can be written");
     }
