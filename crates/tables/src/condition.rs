@@ -58,7 +58,7 @@ impl Condition {
         ("policy-empty-attributes", Self::EmptyAttributes),
         ("policy-strict-reinvite", Self::StrictReinvite),
         ("policy-force-join", Self::ForceJoin),
-        ("visiting", Self::TransientlyJoined),
+        ("transiently-joined", Self::TransientlyJoined),
         ("reserved-name", Self::ReservedName),
         ("offline-messages", Self::OfflineMessages),
         ("rest", Self::Can(CallKind::RestChannelMessage)),
@@ -139,7 +139,7 @@ impl Emulation {
         ("ringing-only", Self::RingingOnly),
         ("status", Self::Status),
         ("outbox", Self::Outbox),
-        ("visit", Self::TransientJoin),
+        ("transient-join", Self::TransientJoin),
     ];
 
     /// Returns the name in rows.

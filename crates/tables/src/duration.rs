@@ -28,7 +28,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, BadDuration> {
         let (digits, after) = split(rest, |c| c.is_ascii_digit());
         let (unit, after) = split(after, |c| c.is_ascii_lowercase());
         let number: u64 = digits.parse().map_err(|_| BadDuration)?;
-        // `find` goes on behind the last unit, so each occurs once and in order.
+        // `find` continues after the last unit, so each occurs once and in order.
         let (_, ms) = units.find(|(name, _)| *name == unit).ok_or(BadDuration)?;
         let part = number.checked_mul(*ms).ok_or(BadDuration)?;
         total = total.checked_add(part).ok_or(BadDuration)?;

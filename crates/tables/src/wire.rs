@@ -103,8 +103,8 @@ impl Polls {
     /// The names in wire tables.
     pub const NAMES: &[(&str, Polls)] = &[
         ("at-login", Self::AtLogin),
-        ("at-login-then-when-told", Self::LoginThenNotified),
-        ("when-told", Self::OnNotification),
+        ("at-login-then-on-notification", Self::LoginThenNotified),
+        ("on-notification", Self::OnNotification),
     ];
 }
 

@@ -58,7 +58,7 @@ fn read_profile(name: Spanned<Text>, item: Item<'_>) -> Option<RawProfile> {
         family: family?,
         transport: transport?.value,
         builds: builds?.value,
-        identifying_fields: t.take("tell").and_then(Node::read),
+        identifying_fields: t.take("identify").and_then(Node::read),
         version: t.take_str("version").map(|name| name.value),
         flagged: t.take_str("flagged"),
         grace: t.take_parsed("grace", parse_duration).map(|d| d.value),

@@ -130,7 +130,7 @@ fn read_function(name: Spanned<Text>, item: Item<'_>) -> Option<RawFunction> {
         row: t.take_str("row"),
         call: t.take_str("call"),
         local: t.take_choice("local", Local::NAMES).map(|l| l.value),
-        result_event: t.take_str("tells"),
+        result_event: t.take_str("result-event"),
         args: strs(t.take_table("args")),
         constants: t.take("const").and_then(Node::read),
         when: t.take("when").and_then(Node::read),

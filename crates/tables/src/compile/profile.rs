@@ -27,7 +27,7 @@ impl Compiler<'_> {
                 && of().all(|p| p.identifying_fields.is_some())
             {
                 let title = format!("no profile matches every client of the transport {name}");
-                self.error(Diag::new(&last.span, title).help("omit `tell` in the last one"));
+                self.error(Diag::new(&last.span, title).help("omit `identify` in the last one"));
             }
         }
         let documented_names = |p: &RawProfile| wires.iter().any(|w| w.documented && w.family == p.family.value);

@@ -93,7 +93,7 @@ impl Compiler<'_> {
             _ => {
                 self.error(Diag::new(
                     &raw.span,
-                    format!("function `{}` needs one of row, local and tells", raw.name.value),
+                    format!("function `{}` needs one of row, local and result-event", raw.name.value),
                 ));
                 return None;
             }
