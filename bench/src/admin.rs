@@ -40,7 +40,7 @@ struct Session {
     id: String,
 }
 
-/// Returns how many sessions a page of `GET /sessions` has, and how many there are in all.
+/// Returns the number of sessions on a page of `GET /sessions`, and of all sessions.
 ///
 /// # Errors
 /// An answer of another form.
@@ -73,7 +73,7 @@ impl Viewer {
         let reader = std::thread::spawn(move || {
             let (mut buffer, mut events) = ([0; 1 << 14], 0);
             while let Ok(read @ 1..) = input.read(&mut buffer) {
-                // Each event has one line of data. One that lies across two reads is not counted.
+                // Each event has one line of data. A line across two reads is not counted.
                 events += memchr::memmem::find_iter(&buffer[..read], b"\ndata: ").count() as u64;
             }
             events
@@ -81,7 +81,7 @@ impl Viewer {
         Ok(Self { stream, reader })
     }
 
-    /// Ends the view and returns how many events it had.
+    /// Ends the view and returns the number of its events.
     pub fn close(self) -> u64 {
         let _ = self.stream.shutdown(Shutdown::Both);
         self.reader.join().unwrap_or(0)

@@ -38,7 +38,7 @@ pub enum Call {
 /// Event of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The login is answered, so long after the connection was begun; with an echo, the handshake.
+    /// The answer of the login, with the time since the begin of the connection; with an echo, of the handshake.
     LoggedIn {
         client: usize,
         after: u64,
@@ -58,7 +58,7 @@ pub enum Event {
         stamp: u64,
         at: u64,
     },
-    /// A message came a second time, which the vendor's SDK would drop.
+    /// A duplicate message, which the vendor's SDK would drop.
     Repeated {
         client: usize,
     },
@@ -233,14 +233,14 @@ impl Client {
             input.drain(..used);
             self.input = input;
         }
-        // Nine thousand idle clients need not keep a buffer each.
+        // Nine thousand idle clients need no buffer each.
         if self.input.is_empty() && self.input.capacity() > 0 {
             self.input = Vec::new();
         }
         Ok(())
     }
 
-    /// Handles all complete frames and returns how many bytes they had.
+    /// Handles all complete frames and returns the number of their bytes.
     fn parse(
         &mut self,
         bytes: &[u8],

@@ -238,13 +238,13 @@ impl Net {
         self.is_ready(from) && self.act(from, |client, writer| client.send_channel(writer, now))
     }
 
-    /// Stops or goes on reading what a client is sent.
+    /// Stops or continues to read frames for a client.
     pub fn set_reading(&mut self, index: usize, reads: bool) {
         self.clients[index].reads = reads;
         self.watch(index);
     }
 
-    /// Tells epoll what a client waits for. A closed client is not there any more.
+    /// Updates the interest of a client in epoll. A closed client is not registered.
     fn watch(&self, index: usize) {
         let client = &self.clients[index];
         let data = epoll::EventData::new_u64(index as u64);
@@ -262,7 +262,7 @@ impl Net {
         std::mem::take(&mut self.events)
     }
 
-    /// Handles what is there, or waits for something, at most until `deadline`. Returns whether a socket had something.
+    /// Handles ready sockets, or waits for one, at most until `deadline`. Returns true if a socket was ready.
     pub fn poll(&mut self, deadline: u64) -> bool {
         let now = self.now();
         let next = self.due.peek().map_or(deadline, |Reverse((at, ..))| deadline.min(*at));

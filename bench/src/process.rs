@@ -4,7 +4,7 @@ use std::fs;
 
 use anyhow::{Context, Result};
 
-/// A process with its children: nginx's work is done by one.
+/// A process with its children, since nginx serves in one of them.
 #[derive(Clone, Debug)]
 pub struct Process(Vec<u32>);
 
@@ -83,7 +83,7 @@ impl Process {
     }
 }
 
-/// Has the calling thread run on one core only.
+/// Pins the calling thread to one core.
 ///
 /// # Errors
 /// A core that does not exist.
@@ -93,7 +93,7 @@ pub fn pin(core: usize) -> Result<()> {
     rustix::thread::sched_setaffinity(None, &cores).with_context(|| format!("cannot run on core {core}"))
 }
 
-/// Raises the number of files that this process and its children may open as far as it goes, and returns it.
+/// Raises the limit of open files of this process and its children to the maximum, and returns it.
 pub fn raise_files() -> u64 {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);

@@ -1,4 +1,4 @@
-//! What a Redis server reports of itself: its memory, and the commands that it receives.
+//! Figures of a Redis server: its memory, and the commands that it receives.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -78,7 +78,7 @@ impl Monitor {
     }
 }
 
-/// Whether a line of MONITOR is a command of a client, not of a script: `+TIME [DB ADDRESS] "COMMAND" …`, or `[DB lua]`.
+/// Returns true if a line of MONITOR is a command of a client, not of a script: `+TIME [DB ADDRESS] "COMMAND" …`, or `[DB lua]`.
 fn is_of_client(line: &[u8]) -> bool {
     let source = line.split(|byte| *byte == b']').next().unwrap_or_default();
     line.starts_with(b"+") && !source.ends_with(b" lua")

@@ -18,7 +18,7 @@ pub trait Toy: 'static {
     fn left(&self, client: &Rc<Client>);
 }
 
-/// A connection with the little state that the toys have.
+/// A connection with the state of a toy server.
 pub struct Client {
     ws: RefCell<WebSocket<Socket>>,
     tcp: Rc<TcpStream>,
@@ -29,7 +29,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Writes a frame. A client that lets 256 KiB wait is closed.
+    /// Writes a frame. A client with 256 KiB of waiting frames is closed.
     pub fn send(self: &Rc<Self>, text: impl Into<Utf8Bytes>) {
         let sent = self.ws.borrow_mut().send(Message::Text(text.into()));
         match sent {
@@ -52,7 +52,7 @@ pub fn small_buffers() -> WebSocketConfig {
         .max_write_buffer_size(1 << 18)
 }
 
-/// Serves clients for ever.
+/// Serves clients until the process ends.
 ///
 /// # Errors
 /// Those of the listener.

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 const MARK: &[u8] = b"~t";
 /// Decimal digits of that time.
 const DIGITS: usize = 15;
-/// Bytes that a content has at least.
+/// Minimum of a content's bytes.
 pub const SHORTEST: usize = MARK.len() + DIGITS;
 
 /// The channel that all members of a load join.
@@ -20,13 +20,13 @@ pub const ROOM: &str = "room";
 pub enum Incoming {
     /// `login_ret`: the session's line.
     LoginRet { line: String },
-    /// `call2-ret`: whether the call succeeded, and with `user_getmsg` whether messages come along.
+    /// `call2-ret`: success of the call, and with `user_getmsg` the presence of messages.
     Answer { call: u64, ok: bool, messages: bool },
     /// A peer message: its version in the mailbox and the time in its content.
     Peer { version: u64, stamp: u64 },
     /// A channel's line: its number and, when it is a message of the load, the time in its content.
     Channel { number: u64, stamp: Option<u64> },
-    /// A frame that came back from an echo.
+    /// A frame from an echo.
     Echo { stamp: u64 },
     /// The session ends: `close` or `kick`.
     End(&'static str),
@@ -75,7 +75,7 @@ pub fn read(text: &[u8]) -> Result<Incoming> {
     })
 }
 
-/// Returns the messages that a reply to `user_getmsg` brings: version and time of each.
+/// Returns version and time of each message in a reply to `user_getmsg`.
 ///
 /// # Errors
 /// A reply of another form.
@@ -194,7 +194,7 @@ impl Writer {
         self.text.as_bytes()
     }
 
-    /// Makes a content, each time another: a server that remembers texts must not gain by it.
+    /// Makes a content that differs each time, so that a cache of texts has no effect.
     fn fill(&mut self, stamp: u64) -> String {
         let mut content = std::mem::take(&mut self.content);
         content.clear();

@@ -31,8 +31,8 @@ impl Server {
             .args(["--pid", &self.child.id().to_string()])
             .output()
             .expect("it runs");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{said}");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{errors}");
         serde_json::from_slice(&output.stdout).expect("figures")
     }
 }

@@ -35,7 +35,7 @@ export class Agent {
   }
 
   /** Waits for a line with that text, from line number `from` on. */
-  async said(text, from = 0, patience = 45_000) {
+  async logged(text, from = 0, patience = 45_000) {
     for (let waited = 0; waited < patience; waited += 50) {
       const line = this.lines.slice(from).find((candidate) => candidate.includes(text));
       if (line) return line;

@@ -86,19 +86,19 @@ class Session {
   }
 
   create(more = {}) {
-    return this.ask('createInstance', { appId: APP_ID, ...more });
+    return this.call('createInstance', { appId: APP_ID, ...more });
   }
 
   /** Resolves to the result, or to the error's data, or to the code of an error without any. */
-  async ask(method, params = {}) {
-    const { result, error, lost } = await this.#driver.ask(method, { sessionId: this.sessionId, ...params });
+  async call(method, params = {}) {
+    const { result, error, lost } = await this.#driver.call(method, { sessionId: this.sessionId, ...params });
     if (lost) return 'lost';
     return error ? (error.data ?? error.code) : result;
   }
 
   /** Expects that a call is answered so. */
   async expect(method, params, expected) {
-    equal(await this.ask(method, params), expected, `${method} ${JSON.stringify(params).slice(0, 80)}`);
+    equal(await this.call(method, params), expected, `${method} ${JSON.stringify(params).slice(0, 80)}`);
   }
 
   /** Expects the next event. */
@@ -116,7 +116,7 @@ class Session {
 
   close() {
     this.#driver.off('event', this.#listener);
-    void this.#driver.ask('release', { sessionId: this.sessionId });
+    void this.#driver.call('release', { sessionId: this.sessionId });
   }
 }
 

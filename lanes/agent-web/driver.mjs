@@ -8,9 +8,9 @@ const HEARTBEAT = 2000;
 /** Milliseconds after which what was processed is acknowledged. */
 const DELAY = 100;
 
-/** Tells `event` of each notification, `hello` of each agent that is welcome, `closed` of each socket's end. */
+/** Emits `event` for each notification, `hello` for each accepted agent, `closed` for each closed socket. */
 export class Driver extends EventEmitter {
-  /** What the agent did that it must not. */
+  /** Violations of the protocol by the agent. */
   complaints = [];
   hellos = [];
   #server;
@@ -63,8 +63,8 @@ export class Driver extends EventEmitter {
     return hello;
   }
 
-  /** Asks; resolves to {result} or {error}. */
-  ask(method, params) {
+  /** Calls a method. Resolves to {result} or {error}. */
+  call(method, params) {
     this.#sent += 1;
     const id = this.#sent;
     const text = JSON.stringify({ jsonrpc: '2.0', id, seq: this.#sent, method, params });
@@ -73,7 +73,7 @@ export class Driver extends EventEmitter {
     return new Promise((resolve) => this.#pending.set(id, resolve));
   }
 
-  /** Cuts the link without a word. */
+  /** Cuts the link without a close frame. */
   cut() {
     this.#socket?.terminate();
   }

@@ -82,8 +82,8 @@ async function paced() {
   const begin = performance.now();
   for (let count = 1; most < LIMIT && count <= Number(values.most); count += 1) {
     const sessionId = String(count);
-    void driver.ask('createInstance', { sessionId, appId: APP_ID });
-    void driver.ask('login', { sessionId, uid: `user${count}` });
+    void driver.call('createInstance', { sessionId, appId: APP_ID });
+    void driver.call('login', { sessionId, uid: `user${count}` });
     await sleep(1000 / RATE);
     if (count % 400) continue;
     most = used();
@@ -120,7 +120,7 @@ async function all(sessions, method, params) {
   const answers = [];
   for (const sessionId of sessions) {
     if (answers.length >= WINDOW) await answers[answers.length - WINDOW];
-    answers.push(driver.ask(method, { sessionId, ...params(sessionId) }));
+    answers.push(driver.call(method, { sessionId, ...params(sessionId) }));
   }
   for (const answer of answers) {
     const { error, lost } = await answer;

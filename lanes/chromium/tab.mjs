@@ -77,13 +77,13 @@ class Tab {
     return this.#page.evaluate(body, argument);
   }
 
-  /** Has the agent do something. Resolves to what it returns, if it does not throw. */
-  tell(method, ...args) {
-    return this.ask(method, ...args).catch((error) => this.complain(`the SDK threw in ${method}: ${error.message}`));
+  /** Calls a method of the agent. Resolves to its result; an error is a complaint. */
+  start(method, ...args) {
+    return this.call(method, ...args).catch((error) => this.complain(`the SDK threw in ${method}: ${error.message}`));
   }
 
-  /** Has the agent do something, and resolves to what it returns. */
-  ask(method, ...args) {
+  /** Calls a method of the agent, and resolves to its result. */
+  call(method, ...args) {
     return this.#page.evaluate(([name, values]) => window.agent[name](...values), [method, args]);
   }
 
@@ -92,7 +92,7 @@ class Tab {
     return this.#sockets.map((socket) => socket.url());
   }
 
-  /** How many sockets were opened, and how many of them are. */
+  /** The numbers of all sockets and of the open ones. */
   socketCounts() {
     return { opened: this.#sockets.length, open: this.#sockets.filter((socket) => !socket.isClosed()).length };
   }

@@ -43,7 +43,7 @@ const clients = [];
 const errors = [];
 const foreign = [];
 
-/** A client of the project. `said` resolves with the next line that has a text. */
+/** A client of the project. `printed` resolves with the next line that has a text. */
 function client(account, { family = 'web', token, vid } = {}) {
   const url = family === 'native' ? `tcp://127.0.0.1:${options.tcp}` : `ws://127.0.0.1:${options.http}/`;
   const args = ['call', '--url', url, '--account', account, '--family', family];
@@ -57,7 +57,7 @@ function client(account, { family = 'web', token, vid } = {}) {
     wake();
   });
   const made = {
-    async said(text) {
+    async printed(text) {
       const end = Date.now() + PATIENCE;
       while (!lines.some((line) => line.includes(text))) {
         if (Date.now() > end) throw new Error(`${account} never printed ${text}, only ${lines.join(' | ')}`);
@@ -74,7 +74,7 @@ function client(account, { family = 'web', token, vid } = {}) {
 
 async function user(account, given) {
   const made = client(account, given);
-  await made.said('onLoginSuccess');
+  await made.printed('onLoginSuccess');
   return made;
 }
 
@@ -185,7 +185,7 @@ await test('close', async () => {
   await at('sessions');
   await page.getByRole('button', { name: 'Close the session of bob' }).click();
   await page.getByRole('button', { name: 'OK' }).click();
-  await bob.said('onLogout');
+  await bob.printed('onLogout');
   await rowOf('bob').waitFor({ state: 'detached' });
 });
 

@@ -30,10 +30,10 @@ class Bridge(protocol.ProcessProtocol):
         self.port = 0
         self.ready = defer.Deferred()
         self.ended = defer.Deferred()
-        self._told = ''
+        self._log = ''
 
     def stop(self):
-        """Tells it to stop, as a service manager does."""
+        """Stops it by SIGTERM, as a service manager does."""
         self.transport.signalProcess(signal.SIGTERM)
 
     def kill(self):
@@ -43,13 +43,13 @@ class Bridge(protocol.ProcessProtocol):
             pass
 
     def errReceived(self, data):
-        self._told += data.decode(errors='replace')
-        address = self.ADDRESS.search(self._told)
+        self._log += data.decode(errors='replace')
+        address = self.ADDRESS.search(self._log)
         if address and not self.ready.called:
             self.port = int(address[1])
             self.ready.callback(None)
 
     def processEnded(self, reason):
         if not self.ready.called:
-            self.ready.errback(Unexpected(f'the bridge ended: {self._told}'))
+            self.ready.errback(Unexpected(f'the bridge ended: {self._log}'))
         self.ended.callback(reason.value.exitCode)

@@ -75,7 +75,7 @@ class Context:
         return bridge
 
     async def settle(self):
-        """Ends the scenario: whatever arrives beyond what it has read is a failure."""
+        """Ends the scenario: an unread event is a failure."""
         await sleep(SETTLE)
         for client in self._clients:
             # The SDK acknowledges with its next question only, which may not come for long. Asked again, a bridge

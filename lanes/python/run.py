@@ -129,7 +129,7 @@ async def attempt(run, options, lookup, watch, report):
         problem = ' '.join(line.strip() for line in traceback.format_exception(error)[-3:])
     finally:
         context.close()
-    report.tell(run, problem, time.monotonic() - begin)
+    report.print_result(run, problem, time.monotonic() - begin)
 
 
 class Report:
@@ -140,7 +140,7 @@ class Report:
         self.failed = 0
         self._expected = expected
 
-    def tell(self, run, problem, seconds):
+    def print_result(self, run, problem, seconds):
         name = f'{run.scenario.name}@{run.way}'
         reason = self._expected.get(name) or self._expected.get(run.scenario.name)
         if bool(problem) == bool(reason):

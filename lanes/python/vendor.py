@@ -76,7 +76,7 @@ class Lookup:
 
 
 class Watch(logging.Handler):
-    """Tells each session what the SDK logs about it: the frames it is sent, and its errors."""
+    """Passes log lines of the SDK to their sessions: received frames and errors."""
 
     def __init__(self):
         super().__init__(logging.INFO)

@@ -94,12 +94,12 @@ export class Agent {
   }
 
   /** Calls a method of a channel or a call. */
-  tell(number, method, ...args) {
+  start(number, method, ...args) {
     this.#objects.get(number)[method](...args);
   }
 
   /** Calls a method of a channel; resolves to the arguments of its `cb`. */
-  ask(number, method, ...args) {
+  call(number, method, ...args) {
     return this.#answer(method, (cb) => this.#objects.get(number)[method](...args, cb));
   }
 

@@ -11,10 +11,10 @@ import { anyUid, equal, same, showEvent, Unexpected } from './expect.mjs';
 export class Client {
   uid = 0;
   /**
-   * The place of the SDK: `tell` starts a method of its agent, `ask` resolves to the result of one. Both run in
+   * The place of the SDK: `start` starts a method of its agent, `call` resolves to the result of one. Both run in
    * order.
    *
-   * @type {{tell: Function, ask: Function, close: Function}}
+   * @type {{start: Function, call: Function, close: Function}}
    */
   tab;
   #patience;
@@ -35,7 +35,7 @@ export class Client {
    * getStatus at once.
    */
   login(token, ...retry) {
-    return this.tab.tell('login', this.account, token, ...retry);
+    return this.tab.start('login', this.account, token, ...retry);
   }
 
   /** Expects the login to succeed, and learns the uid under which others will see this account. */
@@ -47,16 +47,16 @@ export class Client {
 
   /** The result of getStatus. */
   status() {
-    return this.tab.ask('status');
+    return this.tab.call('status');
   }
 
   /** The result of getSDKVersion. */
   version() {
-    return this.tab.ask('version');
+    return this.tab.call('version');
   }
 
   logout() {
-    this.tab.tell('logout');
+    this.tab.start('logout');
   }
 
   /** Sends a peer message; resolves to the arguments of its `cb`. */
@@ -77,15 +77,15 @@ export class Client {
   /** Joins a channel; the outcome is events. */
   join(name) {
     const number = this.#number();
-    this.tab.tell('join', number, name);
-    const call = (method, ...args) => this.#answer(method, 'ask', number, method, ...args);
+    this.tab.start('join', number, name);
+    const call = (method, ...args) => this.#answer(method, 'call', number, method, ...args);
     return {
       say: (message) => call('messageChannelSend', message),
       set: (attribute, value) => call('channelSetAttr', attribute, value),
       del: (attribute) => call('channelDelAttr', attribute),
       clear: () => call('channelClearAttr'),
       // With a `cb` the SDK calls that in place of `onChannelLeaved`.
-      leave: () => this.tab.tell('tell', number, 'channelLeave'),
+      leave: () => this.tab.start('start', number, 'channelLeave'),
       leaveWithCallback: () => call('channelLeave'),
     };
   }
@@ -104,7 +104,7 @@ export class Client {
   /** Invites `peer`; the outcome is events. Gives the methods of the SDK's Call object. */
   invite(channelName, peer, extra) {
     const number = this.#number();
-    this.tab.tell('invite', number, channelName, peer, extra);
+    this.tab.start('invite', number, channelName, peer, extra);
     return this.#call(number);
   }
 
@@ -161,7 +161,7 @@ export class Client {
 
   #call(number) {
     const methods = ['channelInviteAccept', 'channelInviteRefuse', 'channelInviteEnd', 'channelInviteDTMF'];
-    return Object.fromEntries(methods.map((name) => [name, (...args) => this.tab.tell('tell', number, name, ...args)]));
+    return Object.fromEntries(methods.map((name) => [name, (...args) => this.tab.start('start', number, name, ...args)]));
   }
 
   async #answer(method, ...question) {
@@ -172,7 +172,7 @@ export class Client {
       }, this.#patience);
     });
     try {
-      return await Promise.race([this.tab.ask(...question), patience]);
+      return await Promise.race([this.tab.call(...question), patience]);
     } finally {
       clearTimeout(late);
     }

@@ -72,7 +72,7 @@ export class Context {
     return sleep(milliseconds);
   }
 
-  /** Ends the scenario: whatever arrives beyond what it has read is a failure. */
+  /** Ends the scenario: an unread event is a failure. */
   async settle() {
     await sleep(SETTLE);
     for (const client of this.#clients) client.nothingElse();

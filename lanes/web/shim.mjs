@@ -66,17 +66,17 @@ export class Tab {
     this.#agent = new Agent(this.page.Signal, emit, APP_ID, ways[this.way]);
   }
 
-  /** Has the agent do something. Gives what it returns, if it does not throw. */
-  tell(method, ...args) {
+  /** Calls a method of the agent. Returns its result; an error is a complaint. */
+  start(method, ...args) {
     return this.guard(method, () => this.#agent[method](...args));
   }
 
-  /** Has the agent do something, and resolves to what it returns. */
-  async ask(method, ...args) {
+  /** Calls a method of the agent, and resolves to its result. */
+  async call(method, ...args) {
     return plain(await this.#agent[method](...args));
   }
 
-  /** How many sockets were opened, and how many of them are. */
+  /** The numbers of all sockets and of the open ones. */
   socketCounts() {
     const open = [...this.sockets].filter((socket) => socket.readyState === socket.OPEN);
     return { opened: this.sockets.size, open: open.length };

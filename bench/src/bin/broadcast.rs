@@ -1,4 +1,4 @@
-//! Contender: the least that a server can do for one channel. A message is made once and written to all members.
+//! Contender: a minimal server of one channel. A message is encoded once and written to all members.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

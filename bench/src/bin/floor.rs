@@ -1,4 +1,4 @@
-//! Contender: the least that a server of the legacy Web wire can do for peer messages. No engine, no checks, no storage.
+//! Contender: a minimal server of peer messages on the legacy Web wire, without an engine, checks or storage.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

@@ -1,5 +1,5 @@
-//! Contender: the least that a WebSocket relay can do. Each message of a client goes to a connection of its own upstream,
-//! and back.
+//! Contender: a minimal WebSocket relay. Each client has a connection of its own upstream, which gets its messages,
+//! and returns the answers.
 
 use std::sync::Arc;
 

@@ -15,7 +15,7 @@ use sigbridge_bench::suite::{Results, bars, report};
 /// Measure sigbridge against proxies and minimal servers, and write a report
 #[derive(Debug, Parser)]
 struct Args {
-    /// Run every case once, for a moment: shows that all works, measures nothing
+    /// Run each case once and briefly, as a test of the suite without measurements
     #[arg(long)]
     quick: bool,
     /// Run these loads only: peer, rates, saturation, fanout, storm, slow, clients, idle, replay; or redis, operate, which
@@ -37,7 +37,7 @@ struct Args {
     /// Contents are JSON
     #[arg(long)]
     json: bool,
-    /// Run all programs of the suite with real-time priority: for a machine that is not quiet; needs root
+    /// Run all programs of the suite with real-time priority, for a busy machine; needs root
     #[arg(long)]
     realtime: bool,
     /// The first of 50 ports on 127.0.0.2
@@ -149,7 +149,7 @@ fn options(args: impl Iterator<Item = String>) -> String {
     args.collect::<Vec<_>>().join(" ")
 }
 
-/// Returns the contenders that are not there, after installing them where that is wanted.
+/// Installs missing contenders if requested, and returns those that are still missing.
 fn missing(plan: &[Load], install: bool) -> Result<Vec<Contender>> {
     let cases = plan.iter().flat_map(|load| &load.cases);
     let mut missing: Vec<Contender> = cases.flat_map(|case| case.contenders.iter().copied()).collect();
@@ -179,7 +179,7 @@ fn missing(plan: &[Load], install: bool) -> Result<Vec<Contender>> {
 
 /// Returns a new folder with the name of the day.
 fn folder(runs: &Path) -> Result<PathBuf> {
-    let date = said("date", &["+%F"]);
+    let date = first_line("date", &["+%F"]);
     ensure!(!date.is_empty(), "`date` does not run");
     let names = std::iter::once(date.clone()).chain((2..).map(|number| format!("{date}-{number}")));
     let mut folders = names.map(|name| runs.join(name));
@@ -195,7 +195,7 @@ fn machine(sigbridge: &Path, package: &Path) -> Vec<(String, String)> {
     };
     let cpu = value(&read("/proc/cpuinfo"), "model name").unwrap_or_default();
     let memory = value(&read("/proc/meminfo"), "MemTotal").unwrap_or_default();
-    let git = |args: &[&str]| said("git", &[&["-C", &package.to_string_lossy()], args].concat());
+    let git = |args: &[&str]| first_line("git", &[&["-C", &package.to_string_lossy()], args].concat());
     let dirty = if git(&["status", "--porcelain", "--untracked-files=no"]).is_empty() {
         ""
     } else {
@@ -203,16 +203,16 @@ fn machine(sigbridge: &Path, package: &Path) -> Vec<(String, String)> {
     };
     let version = |name: &str, args: &[&str]| {
         let program = program(name)?;
-        Some((name.to_owned(), said(&program.to_string_lossy(), args)))
+        Some((name.to_owned(), first_line(&program.to_string_lossy(), args)))
     };
     let mut machine = vec![
-        ("date".into(), said("date", &["--iso-8601=minutes"])),
+        ("date".into(), first_line("date", &["--iso-8601=minutes"])),
         ("commit".into(), git(&["rev-parse", "--short=12", "HEAD"]) + dirty),
-        ("sigbridge".into(), said(&sigbridge.to_string_lossy(), &["--version"])),
+        ("sigbridge".into(), first_line(&sigbridge.to_string_lossy(), &["--version"])),
         ("CPU".into(), format!("{cpu}, {} cores", bars::cores())),
         ("memory".into(), memory),
         ("kernel".into(), read("/proc/sys/kernel/osrelease").trim().to_owned()),
-        ("rustc".into(), said("rustc", &["--version"])),
+        ("rustc".into(), first_line("rustc", &["--version"])),
     ];
     machine.extend(version("haproxy", &["-v"]));
     machine.extend(version("nginx", &["-v"]));
@@ -220,8 +220,8 @@ fn machine(sigbridge: &Path, package: &Path) -> Vec<(String, String)> {
     machine
 }
 
-/// Returns the first line that a program prints.
-fn said(program: &str, args: &[&str]) -> String {
+/// Returns the first line of the output of a program.
+fn first_line(program: &str, args: &[&str]) -> String {
     let Ok(output) = Command::new(program).args(args).output() else {
         return String::new();
     };

@@ -1,4 +1,4 @@
-//! A server that ends while clients are connected: when each is closed, and when it arrives at the next server.
+//! The drain of a server with connected clients: times of each close, and of each login at the next server.
 
 use anyhow::{Result, ensure};
 
@@ -67,7 +67,7 @@ pub fn run(net: &mut Net, target: &Target, args: &Args) -> Result<Figures> {
     Ok(figures)
 }
 
-/// Returns how many of the times are in each second.
+/// Returns the number of times in each second.
 fn by_second(times: &[u64]) -> Vec<u64> {
     let mut seconds = Vec::new();
     for time in times {

@@ -25,7 +25,7 @@ pub type Figures = BTreeMap<String, f64>;
 /// Longest wait for messages that are on their way at the end of a run.
 const DRAIN: u64 = 5 * SECOND;
 
-/// When a run measures, in seconds.
+/// Times of a run, in seconds.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct Span {
     /// Seconds before the measurement
@@ -58,12 +58,12 @@ impl Pace {
         }
     }
 
-    /// Returns when the next message is due.
+    /// Returns the due time of the next message.
     pub fn next(&self) -> u64 {
         self.start + (self.sent as f64 * self.interval) as u64
     }
 
-    /// Counts a message that is due, and returns its number. How late it is, is its slip.
+    /// Counts a due message, and returns its number. Its delay is the slip.
     pub fn take(&mut self, now: u64) -> Option<u64> {
         let next = self.next();
         let slip = now.checked_sub(next).filter(|_| next < self.end)?;
@@ -95,9 +95,9 @@ pub struct Tally {
     polls: u64,
     repeated: u64,
     closed: u64,
-    /// What the target has counted in the span.
+    /// Figures of the target in the span.
     counters: Counters,
-    /// A client that does not count: its deliveries and how it ended are noted apart.
+    /// A client outside of the figures: its deliveries and its end are figures of their own.
     except: Option<usize>,
     excepted: u64,
     ended: Option<&'static str>,
@@ -211,7 +211,7 @@ fn measure(
     Ok(())
 }
 
-/// Waits until all has arrived that was sent, or no longer.
+/// Waits until all sent messages have arrived, up to a limit.
 fn drain(net: &mut Net, tally: &mut Tally) {
     let end = net.now() + DRAIN;
     while (tally.delivered < tally.expected || (tally.answered < tally.sent && !net.echo)) && net.now() < end {
@@ -220,7 +220,7 @@ fn drain(net: &mut Net, tally: &mut Tally) {
     }
 }
 
-/// Puts how many Redis commands a message took, for which so many deliveries are due.
+/// Puts the number of Redis commands per delivery.
 fn put_commands(figures: &mut Figures, target: &Target, tally: &Tally, deliveries: usize) {
     if target.monitor.is_some() && tally.in_span > 0 {
         let messages = tally.in_span as f64 / deliveries as f64;

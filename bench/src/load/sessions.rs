@@ -44,7 +44,7 @@ pub fn run(net: &mut Net, target: &Target, args: &Args) -> Result<Figures> {
                 let (page, matched) = admin::sessions(&body)?;
                 ensure!(matched == clients, "{matched} sessions of {clients} clients are listed");
                 listed += page;
-                // The clients go on with their pings.
+                // The clients continue to ping.
                 net.poll(net.now() + 10 * MILLISECOND);
                 net.take_events();
             }

@@ -81,7 +81,7 @@ pub fn run(net: &mut Net, target: &Target, args: &Args) -> Result<Figures> {
     put(&mut figures, "slow_closed", f64::from(net.state(slow) == State::Closed));
     put(
         &mut figures,
-        "slow_told_close",
+        "slow_close_frame",
         f64::from(one_stops.ended == Some("close")),
     );
     put(

@@ -1,4 +1,4 @@
-//! What a load is measured at: processes, Redis, and the admin address.
+//! Measured parts of a load's other end: processes, Redis, and the admin address.
 
 use std::net::SocketAddr;
 

@@ -44,7 +44,7 @@ pub enum Contender {
 }
 
 impl Contender {
-    /// Returns the name that is used everywhere.
+    /// Returns its name in options, reports and files.
     pub fn name(self) -> &'static str {
         match self {
             Contender::Direct => "direct",
@@ -69,7 +69,7 @@ impl Contender {
         matches!(self, Contender::Redis | Contender::RedisTwo)
     }
 
-    /// Returns how many programs serve clients.
+    /// Returns the number of programs that serve clients.
     fn servers(self) -> u16 {
         match self {
             Contender::RedisTwo | Contender::Pair => 2,
@@ -85,7 +85,7 @@ impl Contender {
         )
     }
 
-    /// The Debian package that brings it, where it is not built here.
+    /// The Debian package of a contender that is not built here.
     pub fn package(self) -> Option<&'static str> {
         match self {
             Contender::Haproxy => Some("haproxy"),
@@ -95,33 +95,33 @@ impl Contender {
         }
     }
 
-    /// Whether its program is there.
+    /// Returns true if its program is installed.
     pub fn is_installed(self) -> bool {
         let name = if self.is_on_redis() { REDIS } else { self.name() };
         self.package().is_none() || program(name).is_some()
     }
 }
 
-/// Where all contenders listen. Clients have 127.0.0.1, so that none of them takes a port on which one will listen.
+/// Address of all contenders. Clients have 127.0.0.1, so that none of them takes the port of a contender.
 const HOST: &str = "127.0.0.2";
 
 /// The program of Redis.
 const REDIS: &str = "redis-server";
 
-/// Returns where a program is, also where only root looks for it.
+/// Returns the path of a program, also in the folders of root's `PATH`.
 pub fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
     folders.map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
-/// Where programs and files are, and which ports are used.
+/// Paths of programs and files, ports, and cores.
 #[derive(Clone, Debug)]
 pub struct Place {
     /// The folder of the programs of this package.
     pub programs: PathBuf,
     pub sigbridge: PathBuf,
-    /// The folder of the mapping tables, from which a reload has others.
+    /// The folder of the mapping tables, which a reload replaces.
     pub mappings: PathBuf,
     /// A folder for configs and logs.
     pub work: PathBuf,
@@ -129,11 +129,11 @@ pub struct Place {
     pub port: u16,
     /// The cores of contenders and of the load, echo and agent.
     pub cores: (usize, usize),
-    /// Whether programs run before all others that are not part of the suite.
+    /// True if programs of the suite have real-time priority.
     pub realtime: bool,
 }
 
-/// A contender that runs. It is stopped when it is dropped.
+/// A running contender. Its drop stops it.
 #[derive(Debug)]
 pub struct Running {
     children: Vec<Child>,
@@ -147,7 +147,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts a contender, with the echo or the agent that it needs, and waits until it serves.
+    /// Starts a contender with its echo or agent, and waits until it serves.
     ///
     /// # Errors
     /// A program that does not start, with the end of its log.
@@ -245,7 +245,7 @@ impl Running {
         Ok(())
     }
 
-    /// Starts a program on some cores. It ends with this process, whatever ends that.
+    /// Starts a program on some cores. The kernel stops it at the end of this process.
     fn spawn(&mut self, place: &Place, name: &str, cores: &str, command: &mut Command) -> Result<u32> {
         let log = File::create(place.log(name))?;
         let mut pinned = Command::new("setpriv");
@@ -318,12 +318,12 @@ impl Drop for Running {
 }
 
 impl Place {
-    /// Where the traces are that a recording contender writes.
+    /// The folder of the traces of a recording contender.
     pub fn traces(&self) -> PathBuf {
         self.work.join("traces")
     }
 
-    /// Returns the words that a program is started by, so that it has its priority.
+    /// Returns the command prefix that sets the priority of a program.
     pub fn priority(&self) -> &'static [&'static str] {
         if self.realtime { &["chrt", "--fifo", "10"] } else { &[] }
     }
@@ -341,7 +341,7 @@ impl Place {
         })
     }
 
-    /// Where the tables are that a reload changes.
+    /// The folder of the tables that a reload changes.
     fn tables(&self) -> PathBuf {
         self.work.join("mappings")
     }
@@ -352,7 +352,7 @@ impl Place {
         Ok(file)
     }
 
-    /// Returns where the log of a program is.
+    /// Returns the path of a program's log.
     pub fn log(&self, name: &str) -> PathBuf {
         self.work.join(format!("{name}.log"))
     }

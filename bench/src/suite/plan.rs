@@ -8,7 +8,7 @@ pub struct Load {
     pub name: &'static str,
     pub about: &'static str,
     pub rounds: usize,
-    /// Whether it runs only where it is named: all loads together take less than 15 minutes.
+    /// True for a load that runs only by name: all others together take less than 15 minutes.
     pub apart: bool,
     pub cases: Vec<Case>,
 }
@@ -29,20 +29,20 @@ pub struct Case {
 pub struct Size {
     pub warmup: f64,
     pub seconds: f64,
-    /// Clients that files allow for.
+    /// Number of clients that the limit of open files allows.
     pub clients: usize,
-    /// Clients of a program that has one file for each.
+    /// Number of clients of a program with one file for each.
     pub sessions: usize,
     /// Seconds after which memory is read once more.
     pub after: u64,
 }
 
-/// The case that most bars are about.
+/// The case that most bars refer to.
 pub const MAIN: &str = "4000/s, 200 B";
 /// Members of a channel.
 pub const MEMBERS: [usize; 4] = [2, 10, 100, 1000];
 
-/// Returns the numbers of clients between which a given total of messages is spread.
+/// Returns the numbers of clients that share a total of messages.
 pub fn connections(size: Size) -> Vec<usize> {
     let steps = [100, 1000, 4000, 9500];
     steps.into_iter().filter(|step| *step <= size.clients).collect()
@@ -180,7 +180,7 @@ pub fn loads(size: Size) -> Vec<Load> {
     ]
 }
 
-/// Names of cases that bars are about.
+/// Names of the cases that bars refer to.
 pub const TWO: &str = "two sidecars, 2000/s";
 pub const COMMANDS: [(&str, usize); 3] = [
     ("commands, peer", 0),

@@ -1,4 +1,4 @@
-//! What is written of a suite: raw figures, a page with the ratios, and charts.
+//! Output of a suite: raw figures, a page with the ratios, and charts.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -117,7 +117,7 @@ fn columns(load: &str) -> &'static [(&'static str, &'static str)] {
             ("ratio", "p99_ratio"),
             ("RSS growth KiB", "rss_growth_kib"),
             ("closed", "slow_closed"),
-            ("told close", "slow_told_close"),
+            ("close frame", "slow_close_frame"),
         ],
         "replay" => &[
             ("records", "records"),
@@ -190,7 +190,7 @@ fn table(page: &mut String, results: &Results, load: &Load) {
     }
 }
 
-/// Writes how many clients were closed, and arrived, in each second of a drain.
+/// Writes the numbers of closed and of arrived clients for each second of a drain.
 fn timeline(page: &mut String, results: &Results) {
     let Some(figures) = results
         .of("operate", DRAIN, Pair)
@@ -205,7 +205,7 @@ fn timeline(page: &mut String, results: &Results) {
     }
 }
 
-/// Lists what was lost, refused, closed, disturbed or failed.
+/// Lists losses, refusals, closes, disturbances and failures.
 fn trouble(page: &mut String, results: &Results) {
     page.push_str("\n## Trouble\n\n");
     let mut none = true;

@@ -11,20 +11,20 @@ use super::plan::{Case, Load};
 use super::{Results, Sample, reload};
 use crate::load::Figures;
 
-/// How much the two runs of the echo may differ in p50.
+/// Maximum ratio between the p50 of both runs of the echo.
 const DRIFT: f64 = 0.15;
-/// How late the load may be with 1 % of its messages, in microseconds, where it sends so many.
+/// Maximum delay of the load for 99 % of its messages, in microseconds, in runs of more than [`MANY`] messages.
 const SLIP: f64 = 2000.0;
 const MANY: f64 = 1000.0;
 
-/// What runs the loads.
+/// The runner of loads.
 #[derive(Debug)]
 pub struct Runner {
     pub place: Place,
     pub begun: Instant,
-    /// Whether contents are JSON.
+    /// True if contents are JSON.
     pub json: bool,
-    /// How long rounds may be run again that were disturbed.
+    /// Time limit of repetitions of disturbed rounds.
     pub spare: Duration,
     /// A seed for the order.
     pub noise: u64,
@@ -34,7 +34,7 @@ impl Runner {
     /// Runs all rounds of a load.
     ///
     /// # Errors
-    /// A machine on which nothing can be started. That a contender fails is a result.
+    /// A machine that starts no program. A failed contender is a result.
     pub fn run(&mut self, load: &Load, results: &mut Results) -> Result<()> {
         self.say(&format!("{}: {}", load.name, load.about));
         match load.name {
@@ -139,7 +139,7 @@ impl Runner {
         Ok(Loading(command.spawn().context("the load does not start")?))
     }
 
-    /// Reads the memory of all contenders at the same time: most of the time is waiting.
+    /// Reads the memory of all contenders in parallel, since most of the time is waiting.
     fn idle(&mut self, load: &Load, results: &mut Results) -> Result<()> {
         for case in &load.cases {
             let mut runs = Vec::new();
@@ -213,7 +213,7 @@ impl Runner {
             let pid = rustix::process::Pid::from_child(&child);
             let ended = rustix::process::WaitIdOptions::EXITED | rustix::process::WaitIdOptions::NOWAIT;
             rustix::process::waitid(rustix::process::WaitId::Pid(pid), ended)?;
-            // Its CPU time is still there, in hundredths of a second, until it is waited for.
+            // Its CPU time can be read, in hundredths of a second, until it is reaped.
             let stat = fs::read_to_string(format!("/proc/{}/stat", child.id()))?;
             let (_, fields) = stat.rsplit_once(") ").context("an odd stat")?;
             let ticks = fields
@@ -237,7 +237,7 @@ impl Runner {
         self.place.hide(&format!("{error:#}"))
     }
 
-    /// Tells the user what happens, with the time since the start.
+    /// Prints a line of progress, with the time since the start.
     pub fn say(&self, text: &str) {
         eprintln!("{:>4} s  {text}", self.begun.elapsed().as_secs());
     }
@@ -250,19 +250,19 @@ impl Runner {
     }
 }
 
-/// A load generator at work.
+/// A running load generator.
 struct Loading(std::process::Child);
 
 impl Loading {
     fn figures(self) -> Result<Figures> {
         let output = self.0.wait_with_output()?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "{}", said.trim_end().replace('\n', "; "));
+        let errors = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{}", errors.trim_end().replace('\n', "; "));
         Ok(serde_json::from_slice(&output.stdout)?)
     }
 }
 
-/// Returns why a round does not count: the echo alone was not the same before and after, or a load was late.
+/// Returns the reason to discard a round: different figures of the echo before and after, or a late load.
 fn disturbance(samples: &[Sample]) -> Option<String> {
     let p50: Vec<f64> = samples
         .iter()

@@ -13,7 +13,7 @@ const LATE = 2000;
 async function timeout(ctx) {
   const session = await ctx.session();
   const begin = performance.now();
-  const answer = session.ask('login', { uid: 'alice' });
+  const answer = session.call('login', { uid: 'alice' });
   await session.next('ConnectionStateChanged', CONNECTING);
   await session.next('ConnectionStateChanged', TIMED_OUT);
   equal(await answer, refused('LOGIN', 9, 'TIMEOUT'), 'login');
@@ -24,9 +24,9 @@ async function timeout(ctx) {
 /** The documents let a logout end a login that is under way. In a browser it waits for the end, and has a number that they lack. */
 async function logoutWhileConnecting(ctx) {
   const session = await ctx.session();
-  const login = session.ask('login', { uid: 'alice' });
+  const login = session.call('login', { uid: 'alice' });
   await session.next('ConnectionStateChanged', CONNECTING);
-  const logout = session.ask('logout');
+  const logout = session.call('logout');
   await session.next('ConnectionStateChanged', TIMED_OUT);
   equal(await login, refused('LOGIN', 9, 'TIMEOUT'), 'login');
   equal(await logout, refused('LOGOUT', 9), 'logout');
@@ -35,7 +35,7 @@ async function logoutWhileConnecting(ctx) {
 
 async function tooOften(ctx) {
   const session = await ctx.session();
-  void session.ask('login', { uid: 'alice' });
+  void session.call('login', { uid: 'alice' });
   // At once: a busy machine would let a second go by.
   await session.expect('login', { uid: 'alice' }, refused('LOGIN', 10, 'TOO_OFTEN'));
   await session.next('ConnectionStateChanged', CONNECTING);
@@ -50,7 +50,7 @@ async function tooOften(ctx) {
 
 async function whileConnecting(ctx) {
   const session = await ctx.session();
-  void session.ask('login', { uid: 'alice', token: 'none' });
+  void session.call('login', { uid: 'alice', token: 'none' });
   await session.next('ConnectionStateChanged', CONNECTING);
   const message = { messageType: 'TEXT', text: 'hi' };
   await session.expect('sendMessageToPeer', { peerId: 'b', message }, refused('PEER_MESSAGE', 102, 'USER_NOT_LOGGED_IN'));
@@ -61,7 +61,7 @@ async function whileConnecting(ctx) {
 /** Sessions of one page are independent. */
 async function many(ctx) {
   const sessions = await Promise.all(Array.from({ length: 20 }, () => ctx.session()));
-  const answers = sessions.map((session, i) => session.ask('login', { uid: `user${i}` }));
+  const answers = sessions.map((session, i) => session.call('login', { uid: `user${i}` }));
   for (const session of sessions) await session.next('ConnectionStateChanged', CONNECTING);
   for (const session of sessions) await session.next('ConnectionStateChanged', TIMED_OUT);
   for (const answer of answers) equal(await answer, refused('LOGIN', 9, 'TIMEOUT'), 'login');

@@ -35,7 +35,7 @@ async function pageHangs(ctx) {
   const first = await driver.agent();
   const { renderers, browser } = await agent.processes();
   for (const pid of renderers) process.kill(pid, 'SIGSTOP');
-  await agent.said('does not answer');
+  await agent.logged('does not answer');
   const second = await nextHello(driver, 1);
   equal(second.agent, another(first.agent), 'the agent');
   equal((await agent.status()).chromium.pid, matching('another process', (pid) => pid !== browser), 'the browser');
@@ -65,11 +65,11 @@ async function linkCut(ctx) {
   const { driver } = await ctx.own();
   const first = await driver.agent();
   const session = await ctx.session(driver, 'one');
-  const login = session.ask('login', { uid: 'alice' });
+  const login = session.call('login', { uid: 'alice' });
   for (let count = 1; count <= 5; count += 1) {
     await sleep(1500);
     driver.cut();
-    const answer = session.ask('renewToken', { token: 't' });
+    const answer = session.call('renewToken', { token: 't' });
     const hello = await nextHello(driver, count);
     equal([hello.agent, hello.resumed], [first.agent, true], 'the hello');
     equal(hello.instances, [{ sessionId: 'one', appId: APP_ID, userId: 'alice' }], 'instances');
@@ -96,7 +96,7 @@ async function anotherBridge(ctx) {
 /** A wrong secret: the handshake is refused, again and again but not all the time; the secret is in no argument. */
 async function wrongSecret(ctx) {
   const { driver, agent } = await ctx.own({ wrongSecret: 'not the bridge\'s' });
-  await agent.said('no connection');
+  await agent.logged('no connection');
   await sleep(2000);
   const count = driver.refused.length;
   equal(driver.refused, Array(count).fill(401), 'refused handshakes');
@@ -105,8 +105,8 @@ async function wrongSecret(ctx) {
   equal(link.error, matching('a word about secrets', (got) => got?.includes('is the secret its own')), 'error');
 }
 
-/** Told to end, it does, with the browser and its profile. */
-async function told(ctx) {
+/** SIGTERM ends the agent, its browser and the profile. */
+async function terminated(ctx) {
   const { driver, agent } = await ctx.own();
   await driver.agent();
   const { browser } = await agent.processes();
@@ -143,5 +143,5 @@ export const scenarios = [
   { name: 'link-cut', run: linkCut, own: true },
   { name: 'another-bridge', run: anotherBridge, own: true },
   { name: 'wrong-secret', run: wrongSecret, own: true },
-  { name: 'told-to-end', run: told, own: true },
+  { name: 'sigterm', run: terminated, own: true },
 ];

@@ -147,7 +147,7 @@ async def invite_offline(ctx):
 
 @scenario
 async def invite_online(ctx):
-    """The same demand does not get in the way of a peer who is there."""
+    """With the same option a call reaches an online peer."""
     both = await parties(ctx)
     await both.ring('{"_require_peer_online":1}')
 

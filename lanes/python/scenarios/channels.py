@@ -55,7 +55,7 @@ async def channel_logout(ctx):
 
 @scenario
 async def channel_switch(ctx):
-    """A user is in one channel at a time: joining the next one leaves the last, without a word to who switches."""
+    """A user is in one channel at a time: a join of another one leaves it, without an event for the user."""
     first, second = ctx.name('first'), ctx.name('second')
     alice, bob = await ctx.pair()
     carol = await ctx.user('carol')

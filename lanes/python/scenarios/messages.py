@@ -20,7 +20,7 @@ async def peer_message(ctx):
 async def peer_message_notify(ctx):
     """Of the ways to announce a message this SDK understands one: a version, as an array."""
     alice, bob = await ctx.pair()
-    # The first answer, to the question that follows the login, takes with it what is there by then.
+    # The answer of the first poll after the login has all lines of that time.
     while not bob.received('call2-ret'):
         await ctx.sleep(0.01)
     for number in (1, 2):
@@ -126,7 +126,7 @@ async def user_status(ctx):
     """The online status of a user, as a number."""
     alice, bob = await ctx.pair()
     equal(await alice.status(bob.account), ['', 1], 'of a user who is online')
-    equal(await alice.status(ctx.name('nobody')), ['', 0], 'of a user who never was')
+    equal(await alice.status(ctx.name('nobody')), ['', 0], 'of an unknown user')
     bob.logout()
     await bob.saw(('session', 'on_logout', 101))
     equal(await alice.status(bob.account), ['', 0], 'of a user who has logged out')

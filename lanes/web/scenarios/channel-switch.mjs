@@ -1,4 +1,4 @@
-// A user is in one channel at a time: joining the next one leaves the last, without a word to who switches.
+// A user is in one channel at a time: a join of another one leaves it, without an event for the user.
 
 import { inAnyOrder } from '../expect.mjs';
 

@@ -1,4 +1,4 @@
-// The same demand does not get in the way of a peer who is there.
+// With the same option a call reaches an online peer.
 
 export const name = 'invite-online';
 export const needs = 'open';
