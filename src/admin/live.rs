@@ -19,8 +19,8 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::admin::reply::Body;
-use crate::explain;
 use crate::server::{Inbox, Message, Server, SessionView, TableSet, Viewer};
+use analysis::explain;
 use identity::Account;
 use rtm::time::Time;
 use rtm::value::Value;
@@ -36,7 +36,7 @@ const RECORDS: usize = 1024;
 const BYTES: usize = 1 << 20;
 /// Approximate bytes of a record without a frame.
 const RECORD_BYTES: usize = 256;
-/// Records of a stream. The viewer then opens another: the redactor remembers every name.
+/// Records of a stream. The viewer then opens another: the redactor keeps each name.
 const MOST: usize = 20_000;
 /// Interval of comments that show an ended connection.
 const BEAT: Duration = Duration::from_secs(10);

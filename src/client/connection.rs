@@ -243,7 +243,7 @@ impl Connection {
                 self.unflushed = true;
                 true
             }
-            Received::Gone => self.handle_loss(),
+            Received::Closed => self.handle_loss(),
         }
     }
 

@@ -50,7 +50,7 @@ pub(super) enum Received {
     Frame(String),
     /// Keep-alive of the transport, which needs an answer.
     Ping,
-    Gone,
+    Closed,
 }
 
 type Native = Framed<TcpStream, PacketCodec>;
@@ -84,12 +84,12 @@ impl Link {
         match self {
             Self::Web(socket) => match socket.next().await {
                 Some(Ok(Message::Text(text))) => Received::Frame(text.as_str().to_owned()),
-                Some(Ok(Message::Close(_)) | Err(_)) | None => Received::Gone,
+                Some(Ok(Message::Close(_)) | Err(_)) | None => Received::Closed,
                 Some(Ok(_)) => Received::Ping,
             },
             Self::Native(packets) => match packets.next().await {
                 Some(Ok(line)) => Received::Frame(line),
-                Some(Err(_)) | None => Received::Gone,
+                Some(Err(_)) | None => Received::Closed,
             },
         }
     }

@@ -303,7 +303,7 @@ impl SessionLog {
 
     /// Logs dropped items.
     pub fn dropped(&self, what: &'static str, count: usize) {
-        if self.may_tell(what) {
+        if self.is_admitted(what) {
             let (account, app) = (&self.client.account, &self.client.app);
             warn!(target: TARGET, account, app, session = %self.id, what, count, "dropped");
         }
@@ -311,7 +311,7 @@ impl SessionLog {
 
     /// Logs that a client reached a limit.
     pub fn limited(&self, limit: &'static str) {
-        if self.may_tell(limit) {
+        if self.is_admitted(limit) {
             let Client {
                 account,
                 app,
@@ -326,7 +326,7 @@ impl SessionLog {
         }
     }
 
-    fn may_tell(&self, kind: &'static str) -> bool {
+    fn is_admitted(&self, kind: &'static str) -> bool {
         let cause = Cause {
             session: Some(self.id),
             account: self.client.account.clone(),

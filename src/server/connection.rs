@@ -124,7 +124,7 @@ enum Next {
     /// Close without further frames: the client has its last frame already.
     Finished,
     /// The socket is closed already.
-    Gone,
+    Closed,
 }
 
 impl Socket {
@@ -180,7 +180,7 @@ impl Socket {
         let (end, emitted) = match end {
             Next::Close(end) => (end, false),
             Next::Finished => (End::NORMAL, true),
-            Next::Go | Next::AnswerClose | Next::Gone => return,
+            Next::Go | Next::AnswerClose | Next::Closed => return,
         };
         debug!(
             socket = self.client.id().0,
@@ -283,7 +283,7 @@ impl Socket {
             Wakeup::Out => self.write(server).await,
             Wakeup::Taken(Next::AnswerClose) => {
                 Box::pin(self.answer_close(server)).await;
-                Next::Gone
+                Next::Closed
             }
             Wakeup::Taken(next) => next,
             Wakeup::Due => self.take_due(server).await,
@@ -347,7 +347,7 @@ impl Socket {
         };
         match written {
             Written::All => Next::Go,
-            Written::Lost => Next::Gone,
+            Written::Lost => Next::Closed,
             Written::Close(Closing::Refused) if self.client.refused() => {
                 self.refused = true;
                 self.times_changed = true;
@@ -453,7 +453,7 @@ impl Socket {
                 }
                 Next::AnswerClose
             }
-            Incoming::Gone => Next::Gone,
+            Incoming::Lost => Next::Closed,
         }
     }
 

@@ -35,7 +35,7 @@ pub enum Message {
     /// A closed socket, with the maximum grace time if its client does not reconnect.
     Closed(SocketId, Option<Duration>),
     /// A call for another session, which RTM allows to channel members only.
-    Ask(Box<CallForOther>),
+    CallForOther(Box<CallForOther>),
     /// A reply or event of RTM.
     UpstreamEvent(Box<UpstreamEvent>),
     /// Event of the session's record in Redis.
@@ -157,7 +157,7 @@ impl Message {
             }
             Self::Login(login) => login.args.iter().map(Value::bytes).sum(),
             Self::Record(event) => event.bytes(),
-            Self::EncoderChanged(..) | Self::Closed(..) | Self::Ask(_) | Self::GiveUp | Self::Close => 0,
+            Self::EncoderChanged(..) | Self::Closed(..) | Self::CallForOther(_) | Self::GiveUp | Self::Close => 0,
             Self::Watch(_) | Self::Unwatch(_) => 0,
         };
         MESSAGE_BYTES + payload

@@ -48,7 +48,7 @@ impl FrameTransport for NativeTransport {
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Incoming> {
         Poll::Ready(match ready!(self.packets.poll_next_unpin(context)) {
             Some(Ok(line)) => incoming(line),
-            Some(Err(PacketError::Io(_))) | None => Incoming::Gone,
+            Some(Err(PacketError::Io(_))) | None => Incoming::Lost,
             Some(Err(error)) => bad(error.label()),
         })
     }

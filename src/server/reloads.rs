@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-/// Time limit of a reload for the one who waits for it.
+/// Time limit of a requested reload.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Request of a reload. The answer is the log of the changes, or the errors.

@@ -53,7 +53,7 @@ pub enum Incoming {
     /// Close by the client, with an optional code; the next read sends the answer.
     Closing(Option<u16>),
     /// Lost connection.
-    Gone,
+    Lost,
 }
 
 /// Reason of a close by the sidecar.
@@ -66,36 +66,22 @@ pub struct End {
 }
 
 impl End {
+    const fn new(code: u16, reason: &'static str) -> Self {
+        Self { code, reason }
+    }
+
     /// End of a session, or a client's own close.
-    pub const NORMAL: Self = Self { code: 1000, reason: "" };
+    pub const NORMAL: Self = Self::new(1000, "");
     /// Shutdown of the server.
-    pub const RESTART: Self = Self {
-        code: 1001,
-        reason: "restart",
-    };
+    pub const RESTART: Self = Self::new(1001, "restart");
     /// Login timeout.
-    pub const NO_LOGIN: Self = Self {
-        code: 1008,
-        reason: "no login",
-    };
+    pub const NO_LOGIN: Self = Self::new(1008, "no login");
     /// Idle timeout.
-    pub const IDLE: Self = Self {
-        code: 1001,
-        reason: "silent for too long",
-    };
+    pub const IDLE: Self = Self::new(1001, "silent for too long");
     /// Slow client.
-    pub const TOO_SLOW: Self = Self {
-        code: 1008,
-        reason: "too slow",
-    };
+    pub const TOO_SLOW: Self = Self::new(1008, "too slow");
     /// Ended session, or a session with another connection.
-    pub const OVER: Self = Self {
-        code: 1001,
-        reason: "the session is over",
-    };
+    pub const OVER: Self = Self::new(1001, "the session is over");
     /// Place needed by other connections.
-    pub const NO_ROOM: Self = Self {
-        code: 1013,
-        reason: "no room",
-    };
+    pub const NO_ROOM: Self = Self::new(1013, "no room");
 }

@@ -210,7 +210,7 @@ impl<R: Reader> FrameTransport for WebSocketTransport<R> {
             Ok(_) => Incoming::Nothing,
             Err(Error::Capacity(CapacityError::MessageTooLong { .. })) => bad(CloseCode::Size, "frame too large"),
             Err(Error::Utf8(_)) => bad(CloseCode::Invalid, "not UTF-8"),
-            Err(_) => Incoming::Gone,
+            Err(_) => Incoming::Lost,
         })
     }
 

@@ -54,7 +54,7 @@ struct Plan {
     others: Vec<(u64, &'static str)>,
     /// Delays of RTM's replies and events, used in turn.
     ways: Vec<u64>,
-    /// Whether RTM wants a call later, over and over.
+    /// True if RTM delays a call again and again.
     refusals: Vec<bool>,
     emitted: Notification,
 }

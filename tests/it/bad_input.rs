@@ -219,7 +219,7 @@ impl Harness {
         self.nothing_moved(input).await;
     }
 
-    /// The session that looks on still gets its messages, and answers to its calls.
+    /// Checks that the bystander gets its messages, and answers to its calls.
     async fn nothing_moved(&mut self, after: &str) {
         let sent = self
             .speaker
@@ -231,7 +231,7 @@ impl Harness {
         assert_eq!(self.bystander.call("channel_set_attr", args).await, ok(), "{after}");
     }
 
-    /// The text that the session that looks on is sent, acknowledged.
+    /// Receives a text as the bystander, and acknowledges it.
     async fn received(&mut self) -> String {
         let (kind, version, line) = notified(&self.bystander.frame("notify").await);
         assert_eq!(kind, "recvmsg");

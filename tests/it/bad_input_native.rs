@@ -263,7 +263,7 @@ impl Harness {
         self.nothing_moved(input).await;
     }
 
-    /// The session that looks on still gets its messages, and answers to its calls.
+    /// Checks that the bystander gets its messages, and answers to its calls.
     async fn nothing_moved(&mut self, after: &str) {
         let sent = self
             .speaker

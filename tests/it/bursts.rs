@@ -349,7 +349,7 @@ async fn sessions_that_wait_for_their_clients_are_bounded() {
     assert_eq!(status.json["status"], 0);
 }
 
-/// With its own memory full a session keeps little, and the sidecar forgets those first who are away longest.
+/// With full memory a session keeps little, and the sidecar first drops sessions without a client for the longest time.
 #[tokio::test]
 async fn queued_data_is_bounded_in_all() {
     const BOUND: usize = 1 << 20;

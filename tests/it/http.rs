@@ -19,7 +19,7 @@ async fn check_getaddr(config: Config, headers: &[&str], entry: &str) {
         "an old answer would outlive a move"
     );
     let entry = entry.replace("$port", &running.http.port().to_string());
-    // Old builds take the first and the second, and go on to the next when one fails.
+    // Old builds take the first and the second, and try the next when one fails.
     let list = format!("[{}]", [&*entry; 6].join(","));
     let expected = format!(r#"{{"web":{list},"web2":{list},"#);
     assert!(

@@ -1,4 +1,4 @@
-//! The admin address as an operator uses it: who is here, close, log level; and the commands for them.
+//! The admin address as an operator uses it: list, close, log level; and the commands for them.
 
 use std::net::SocketAddr;
 use std::process::Command;

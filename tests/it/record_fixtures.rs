@@ -29,7 +29,7 @@ use sigbridge::config::{Config, DiskFiles};
 use tokio::sync::Semaphore;
 use trace::Policy;
 
-/// The platforms, with the families of their clients: who plays `$a`, and who `$b`.
+/// The platforms, with the families of their clients, `$a` and `$b`.
 const PLATFORMS: &[(&str, [&str; 2])] = &[
     ("web", ["web", "web"]),
     ("linux-java", ["javasdk", "native"]),

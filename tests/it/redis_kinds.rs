@@ -341,7 +341,7 @@ async fn data_of_a_later_version_is_not_touched() {
     let mut bob = Client::login(same[0].http, "bob").await;
     emit(&mut alice, "bob", "hi").await;
     assert_eq!(fetched(&mut bob, 1).await, ["hi"]);
-    // A later one has raised it: who runs goes on, who starts does not.
+    // A later one has raised it: running sidecars continue, new ones do not start.
     let mut data = redis.connect().expect("it answers");
     redis::cmd("HSET")
         .arg("{sb:app}:m")

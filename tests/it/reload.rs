@@ -126,7 +126,7 @@ async fn a_session_without_a_client_takes_new_tables() {
     for client in [&mut alice, &mut bob] {
         assert_eq!(client.call("channel_join", json!({"name": "room"})).await.err, "");
     }
-    // A message of hers waits for a user who is offline: its row is one of the old tables.
+    // Her message waits for an offline user: its row is one of the old tables.
     let kept = json!({"peer": "nobody", "content": "later", "flag": "v1:E:3600", "t": "instant"});
     assert_eq!(carol.call("user_sendmsg", kept).await.err, "");
     drop((alice, carol));

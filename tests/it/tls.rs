@@ -266,7 +266,7 @@ async fn without_a_certificate_only_plain_text_is_served() {
     Client::login(running.http, "alice").await;
 }
 
-/// In virtual time: who is slow is closed, and has taken the place of another until then.
+/// In virtual time: a slow handshake is closed, and takes a place until then.
 #[tokio::test(start_paused = true)]
 async fn a_slow_handshake_is_bounded_and_counts_as_a_socket() {
     let folder = folder("slow");

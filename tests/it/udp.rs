@@ -61,7 +61,7 @@ async fn garbage_gets_no_answer_and_is_counted() {
         requester.send(addr, &datagram).await;
         eventually(what, || bad(&running, reason) == before + 1).await;
     }
-    // The next thing that comes is the answer to this: nothing before it was answered, and all goes on.
+    // The next datagram is the answer to this one: none before it was answered, and service continues.
     requester.send(addr, &zlib(QUESTION.as_bytes())).await;
     assert_eq!(requester.answer().await, ANSWER);
     assert!(requester.is_quiet().await);

@@ -82,7 +82,7 @@ export class Instance {
     this.channels.clear();
   }
 
-  /** Tells what had to wait for the answer to a call. */
+  /** Emits the events that waited for the answer to a call. */
   answered() {
     this.invitations.release();
     if (!this.#isTaken) return;

@@ -125,7 +125,7 @@ export class Link {
     this.#options.opened(result);
   }
 
-  /** Says something at each heartbeat, and notices when the other side does not. */
+  /** Sends a frame at each heartbeat, and closes the link when the other side is silent. */
   #watch(heartbeat) {
     this.#beat = this.#options.clock.after(heartbeat, () => {
       if (this.#options.clock.now() - this.#receivedAt >= SILENCE * heartbeat) {

@@ -24,7 +24,7 @@ const ACK_AFTER: u64 = 32;
 const ACK_WITHIN: Duration = Duration::from_millis(200);
 /// Coalescing interval between writes.
 const GATHER: Duration = Duration::from_millis(1);
-/// Missed heartbeats before agent link lost.
+/// Number of missed heartbeats after which a link is lost.
 const PATIENCE: u32 = 3;
 
 /// Reason for the end of a socket.

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-/// Maximum of held objects; above it the first one may be acknowledged. Half of a window, so that a link goes on.
+/// Maximum of held objects; above it the first one may be acknowledged. Half of a window, so that a link continues.
 const MAX_HELD: usize = 512;
 
 /// Both directions of a link, across successive sockets.

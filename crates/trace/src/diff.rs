@@ -186,14 +186,14 @@ fn cause_diff(a: Option<&Cause>, b: Option<&Cause>) -> Option<CauseDiff> {
         return None;
     }
     let output = |cause: Option<&Cause>| cause.map_or(Vec::new(), |cause| cause.outs.clone());
-    let (said_a, said_b) = (output(a), output(b));
-    let outputs = outputs(&said_a, &said_b);
-    if outputs.is_empty() {
+    let (outputs_a, outputs_b) = (output(a), output(b));
+    let changed = outputs(&outputs_a, &outputs_b);
+    if changed.is_empty() {
         return None;
     }
-    let row = said_a
+    let row = outputs_a
         .iter()
-        .chain(&said_b)
+        .chain(&outputs_b)
         .find_map(|output| output.place.record.row.clone());
     let place = |cause: &Cause| cause.place.clone();
     Some(CauseDiff {
@@ -201,7 +201,7 @@ fn cause_diff(a: Option<&Cause>, b: Option<&Cause>) -> Option<CauseDiff> {
         row,
         a: a.and_then(place),
         b: b.and_then(place),
-        outputs,
+        outputs: changed,
     })
 }
 

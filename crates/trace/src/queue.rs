@@ -98,7 +98,7 @@ impl State {
         self.records >= RECORDS || self.bytes >= BYTES
     }
 
-    /// Takes all work; forgets files after their last batch.
+    /// Takes all work; removes files after their last batch.
     fn work(&mut self) -> Vec<Work> {
         let mut work = Vec::new();
         for (file, waiting) in &mut self.files {

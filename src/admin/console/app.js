@@ -62,7 +62,7 @@ async function request(path, options = {}) {
   if (token) headers.authorization = `Bearer ${token}`;
   const answer = await fetch(path, { ...options, headers, cache: 'no-store' });
   if (answer.status !== 401) return answer;
-  const given = await ask('Token', 'This admin address needs the token of [admin] token_file. It is kept until the page is closed.', true);
+  const given = await showDialog('Token', 'This admin address needs the token of [admin] token_file. It is kept until the page is closed.', true);
   if (given === null) throw new Error('no token');
   token = given;
   return request(path, options);
@@ -83,14 +83,14 @@ async function post(path, body) {
 
 let asking = null;
 
-/** Asks for a confirmation, or for a token. Resolves to null if it is refused. */
-function ask(title, text, secret = false) {
+/** Shows a dialog for a confirmation or a token. Resolves to null if it is refused. */
+function showDialog(title, text, secret = false) {
   if (secret && asking) return asking;
-  const dialog = document.getElementById('ask');
-  document.getElementById('ask-title').textContent = title;
-  document.getElementById('ask-text').textContent = text;
-  document.getElementById('ask-field').hidden = !secret;
-  const input = document.getElementById('ask-input');
+  const dialog = document.getElementById('prompt');
+  document.getElementById('prompt-title').textContent = title;
+  document.getElementById('prompt-text').textContent = text;
+  document.getElementById('prompt-field').hidden = !secret;
+  const input = document.getElementById('prompt-input');
   input.value = '';
   dialog.returnValue = 'no';
   dialog.showModal();
@@ -317,7 +317,7 @@ function sessions() {
 }
 
 async function close(session) {
-  const sure = await ask('Close this session?', `${session.account ?? session.id} is disconnected. Its unread messages wait for the next login.`);
+  const sure = await showDialog('Close this session?', `${session.account ?? session.id} is disconnected. Its unread messages wait for the next login.`);
   if (sure === null) return;
   try {
     await post(`/sessions/${session.id}/close`);
@@ -458,10 +458,10 @@ function live(id) {
   follow().catch((error) => {
     if (error.name !== 'AbortError') streamState.textContent = error.message;
   });
-  let gone = false;
+  let failed = false;
   const stop = every(1500, async () => {
-    if (gone) return;
-    await load().catch(() => { gone = true; });
+    if (failed) return;
+    await load().catch(() => { failed = true; });
   });
   return () => {
     stop();

@@ -14,16 +14,16 @@ use crate::client::connection::*;
 #[derive(Clone, Copy)]
 enum Act {
     /// Expects a frame that contains this text.
-    Hears(&'static str),
-    Says(&'static str),
+    Receives(&'static str),
+    Sends(&'static str),
     Closes,
 }
-use Act::{Closes, Hears, Says};
+use Act::{Closes, Receives, Sends};
 
 const LOGIN: [Act; 3] = [
-    Hears(r#"["login","#),
-    Says(r#"["login_ret",["","{\"result\":\"ok\",\"uid\":1,\"line\":\"L\"}"]]"#),
-    Hears(r#"["call2",["user_getmsg",1,"#),
+    Receives(r#"["login","#),
+    Sends(r#"["login_ret",["","{\"result\":\"ok\",\"uid\":1,\"line\":\"L\"}"]]"#),
+    Receives(r#"["call2",["user_getmsg",1,"#),
 ];
 
 /// Starts a server on a free port that runs the script once; its task fails on an unexpected frame.
@@ -34,9 +34,9 @@ async fn server(acts: Vec<Act>) -> (String, tokio::task::JoinHandle<()>) {
         let mut socket = accept_async(listener.accept().await.unwrap().0).await.unwrap();
         for act in acts {
             match act {
-                Says(text) => socket.send(Message::text(text)).await.unwrap(),
+                Sends(text) => socket.send(Message::text(text)).await.unwrap(),
                 Closes => return,
-                Hears(text) => {
+                Receives(text) => {
                     let received = socket.next().await.unwrap().unwrap().into_text().unwrap();
                     assert!(received.contains(text), "{received} does not contain {text}");
                 }
@@ -67,13 +67,13 @@ async fn a_call_waits_for_its_answer_and_events_wait_for_their_turn() {
     let line = r#"["notify",["recvmsg","[1,\"msg-v2 bob alice f instant 1 hi\"]"]]"#;
     let mut acts = LOGIN.to_vec();
     acts.extend([
-        Says(r#"["call2-ret",[1,"","{\"result\":\"ok\",\"ver_clear\":0,\"msgs\":[]}"]]"#),
-        Hears(r#"["call2",["channel_leave",2,{"line":"L","name":"room"}]]"#),
-        Says(line),
-        Says(r#"["call2-ret",[2,"","{\"result\":\"ok\"}"]]"#),
-        Hears(r#""ver_clear":1"#),
-        Hears(r#"["call2",["user_logout",4,"#),
-        Says(r#"["call2-ret",[4,"","{\"result\":\"ok\"}"]]"#),
+        Sends(r#"["call2-ret",[1,"","{\"result\":\"ok\",\"ver_clear\":0,\"msgs\":[]}"]]"#),
+        Receives(r#"["call2",["channel_leave",2,{"line":"L","name":"room"}]]"#),
+        Sends(line),
+        Sends(r#"["call2-ret",[2,"","{\"result\":\"ok\"}"]]"#),
+        Receives(r#""ver_clear":1"#),
+        Receives(r#"["call2",["user_logout",4,"#),
+        Sends(r#"["call2-ret",[4,"","{\"result\":\"ok\"}"]]"#),
     ]);
     let (connection, server) = connect(acts).await;
     let mut connection = connection.unwrap();
@@ -104,7 +104,7 @@ async fn a_call_waits_for_its_answer_and_events_wait_for_their_turn() {
 #[tokio::test]
 async fn a_refusal_is_reported() {
     let refusal = r#"["login_ret",["TokenErrorExpired","{}"]]"#;
-    let (connection, _server) = connect(vec![LOGIN[0], Says(refusal)]).await;
+    let (connection, _server) = connect(vec![LOGIN[0], Sends(refusal)]).await;
     let Err(ConnectionError::Refused(reason)) = connection else {
         panic!("not refused");
     };

@@ -43,12 +43,12 @@ impl LiveSession {
         }
         let member = self.server.members.any(&self.key.0, channel);
         let requested = member.zip(self.own_inbox.upgrade()).is_some_and(|(member, requester)| {
-            let asked = CallForOther {
+            let call_for_other = CallForOther {
                 call,
                 request,
                 requester,
             };
-            member.inbox.send(Message::Ask(Box::new(asked))).is_ok()
+            member.inbox.send(Message::CallForOther(Box::new(call_for_other))).is_ok()
         });
         if !requested {
             let result = Err(GetMembersErr::NotInChannel.into());

@@ -233,7 +233,7 @@ impl LiveSession {
                 });
                 self.wait_for_client();
             }
-            Message::Ask(asked) => self.request_for(*asked),
+            Message::CallForOther(for_other) => self.request_for(*for_other),
             Message::UpstreamEvent(event) => {
                 if let Some(record) = &mut self.record {
                     record.count(&event);
@@ -526,9 +526,9 @@ impl LiveSession {
         for message in left {
             match message {
                 Message::Login(login) => login.socket.out.close(Closing::Finished),
-                Message::Ask(asked) => {
-                    let (request, result) = (asked.request, Err(GetMembersErr::NotInChannel.into()));
-                    asked.requester.deliver(UpstreamEvent::Reply { request, result });
+                Message::CallForOther(for_other) => {
+                    let (request, result) = (for_other.request, Err(GetMembersErr::NotInChannel.into()));
+                    for_other.requester.deliver(UpstreamEvent::Reply { request, result });
                 }
                 _ => {}
             }

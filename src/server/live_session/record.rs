@@ -302,7 +302,7 @@ impl LiveSession {
         }
     }
 
-    /// Refuses the calls whose answers wait for Redis for too long. Events go on waiting.
+    /// Refuses the calls whose answers wait for Redis for too long. Events continue to wait.
     fn refuse_held(&mut self) {
         let Some(sync) = &mut self.record else { return };
         let mut calls: Vec<(CallRef, RowId)> = Vec::new();
@@ -326,7 +326,7 @@ impl LiveSession {
         }
     }
 
-    /// Continues with the record at the first login. Returns the login if it may go on.
+    /// Continues with the record at the first login. Returns the login if it may continue.
     pub(super) fn restore(&mut self, login: Login) -> Option<Login> {
         let sync = self.record.as_mut()?;
         let is_line = login.attached == Some(Attach::BySessionLine);

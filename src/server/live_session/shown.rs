@@ -1,8 +1,8 @@
 //! The session as the admin address shows it.
 
-use crate::report::Kind;
 use crate::server::live_session::LiveSession;
 use crate::server::session_directory::ClientView;
+use analysis::report::Kind;
 use rtm::value::Text;
 
 impl LiveSession {

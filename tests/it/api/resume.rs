@@ -60,7 +60,7 @@ async fn a_resumed_session_gets_the_events_of_its_calls() {
     let kept = r#"onMessageInstantReceive {"account":"bob","uid":0,"msg":"kept"}"#;
     let called = format!(r#"onInviteReceived {{"channelID":"hall","account":"bob","uid":{BOB},"extra":"come"}}"#);
     alice.expect(&["#1 null", &welcome, &accepted, kept, &called]).await;
-    // Both calls go on.
+    // Both calls continue.
     alice.call("channelInviteEnd", json!(["room", "bob", 0, "bye"])).await;
     assert!(bob.event("onInviteEndByPeer").await.ends_with(r#""extra":"bye"}"#));
     alice.call("channelInviteAccept", json!(["hall", "bob", 0, "ok"])).await;

@@ -43,7 +43,7 @@ impl Ways {
         })
     }
 
-    /// Stops the sidecar's requests, lets a message be delivered to Bob's session there, and moves its save to that place.
+    /// Stops the sidecar's requests, delivers a message to Bob's session there, and moves its save to that place.
     async fn deliver(&self, save: Save, admin: SocketAddr, alice: &mut Client, bob: &mut Client) {
         self.wire.freeze_requests(true);
         emit(alice, "bob", "between").await;

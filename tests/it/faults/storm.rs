@@ -17,7 +17,7 @@ fn clients() -> usize {
     given.unwrap_or(300)
 }
 
-/// The sessions go on, with the message that came meanwhile; a pair that stays connected is served all the time.
+/// The sessions continue, with the message of the meantime. A pair that stays connected is served all the time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_clients_reconnect_at_once() {
     let folder = empty_folder("faults-storm");

@@ -418,7 +418,7 @@ fn id_of_answer() -> impl Strategy<Value = u64> {
     0_u64..20
 }
 
-/// A case of a link: the upgrade, then texts, each in a frame. Nobody is let in who does not know the secret.
+/// A case of a link: the upgrade, then texts, each in a frame. Sockets without the secret are refused.
 async fn probe_port(to: SocketAddr, case: &Case) -> Result<(), String> {
     let mut pieces = case.0.iter();
     let head = pieces.next().cloned().unwrap_or_default();

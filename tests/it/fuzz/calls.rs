@@ -153,7 +153,7 @@ enum Notification {
 trait Listener {
     /// Returns its next frame.
     async fn next(&mut self) -> Notification;
-    /// Asks the last question.
+    /// Sends the last query.
     async fn request(&mut self);
 
     /// Reads until all is answered, and then until the answer to the last question.
@@ -162,11 +162,11 @@ trait Listener {
         Self: Sized,
     {
         let mut answered = Answers::new();
-        let mut has_asked = false;
+        let mut has_sent_last = false;
         loop {
             let has = |(id, times): (&String, &usize)| answered.get(id).unwrap_or(&0) >= times;
-            if !has_asked && requested.iter().all(has) {
-                has_asked = true;
+            if !has_sent_last && requested.iter().all(has) {
+                has_sent_last = true;
                 self.request().await;
             }
             match timeout(PATIENCE, self.next()).await {

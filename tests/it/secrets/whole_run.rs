@@ -135,7 +135,7 @@ impl Run {
         self.without_access().await;
         let mut shown = self.operate().await;
         if let Some(redis) = &mut self.redis {
-            // It forgets the user, so that each connection is refused.
+            // It drops the user, so that each connection is refused.
             redis.kill();
             redis.restart();
             let (log, seen) = (self.program.text("log").len(), || self.program.text("log"));

@@ -483,7 +483,7 @@ impl Sim {
     /// Stops all sidecars, and replays what they have recorded.
     ///
     /// # Errors
-    /// A session that goes on, or a difference.
+    /// Returns a session that continues, or a difference.
     pub fn finish(&mut self) -> Result<(), String> {
         self.act(|sim| sim.sidecars.values().for_each(Sidecar::stop));
         self.sidecars.values().try_for_each(Sidecar::check)

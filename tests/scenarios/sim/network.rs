@@ -139,7 +139,7 @@ impl FrameTransport for SidecarEnd {
             // The next read is the end.
             Some(code) => Poll::Ready(match code.take() {
                 Some(code) => Incoming::Closing(Some(code)),
-                None => Incoming::Gone,
+                None => Incoming::Lost,
             }),
         }
     }

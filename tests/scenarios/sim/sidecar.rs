@@ -110,7 +110,7 @@ impl Sidecar {
     /// Checks that a stopped sidecar has no sessions, and replays what it has recorded.
     ///
     /// # Errors
-    /// A session that goes on, or a difference.
+    /// Returns a session that continues, or a difference.
     pub fn check(&self) -> Result<(), String> {
         if !self.is_killed && !self.server.registry.is_empty() {
             return Err("a session goes on after the stop".into());

@@ -99,7 +99,7 @@ impl Attributes {
             .filter(|entry| !base.iter().any(|known| known.is_same(entry) || known.is_own(entry, me)))
             .map(|(name, attr)| Change::Set(name.clone(), attr.value.clone()))
             .collect();
-        let removed: Vec<&Known> = base.iter().filter(|known| is_gone(known, &list)).collect();
+        let removed: Vec<&Known> = base.iter().filter(|known| is_removed(known, &list)).collect();
         match removed.len() {
             0 if list.is_empty() && !is_own => changes.push(Change::Nothing),
             2.. if list.is_empty() => changes.push(Change::Cleared),
@@ -153,7 +153,7 @@ impl Attributes {
                 distance.different += 1;
             }
         }
-        distance.different += base.iter().filter(|known| is_gone(known, list)).count();
+        distance.different += base.iter().filter(|known| is_removed(known, list)).count();
         distance
     }
 
@@ -217,7 +217,7 @@ impl Write {
     }
 }
 
-fn is_gone(known: &Known, list: &[(Text, ChannelAttribute)]) -> bool {
+fn is_removed(known: &Known, list: &[(Text, ChannelAttribute)]) -> bool {
     !list.iter().any(|(name, _)| *name == known.name)
 }
 
