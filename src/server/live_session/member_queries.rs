@@ -48,7 +48,10 @@ impl LiveSession {
                 request,
                 requester,
             };
-            member.inbox.send(Message::CallForOther(Box::new(call_for_other))).is_ok()
+            member
+                .inbox
+                .send(Message::CallForOther(Box::new(call_for_other)))
+                .is_ok()
         });
         if !requested {
             let result = Err(GetMembersErr::NotInChannel.into());
