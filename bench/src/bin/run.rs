@@ -208,7 +208,10 @@ fn machine(sigbridge: &Path, package: &Path) -> Vec<(String, String)> {
     let mut machine = vec![
         ("date".into(), first_line("date", &["--iso-8601=minutes"])),
         ("commit".into(), git(&["rev-parse", "--short=12", "HEAD"]) + dirty),
-        ("sigbridge".into(), first_line(&sigbridge.to_string_lossy(), &["--version"])),
+        (
+            "sigbridge".into(),
+            first_line(&sigbridge.to_string_lossy(), &["--version"]),
+        ),
         ("CPU".into(), format!("{cpu}, {} cores", bars::cores())),
         ("memory".into(), memory),
         ("kernel".into(), read("/proc/sys/kernel/osrelease").trim().to_owned()),
