@@ -22,29 +22,29 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "never-replace",
         file: "src/server/registry.rs",
-        from: "_ => admit(known.as_ref(), &newcomer, twin_window),",
-        to: "_ => match admit(known.as_ref(), &newcomer, twin_window) {
+        from: "let admission = admit(known.as_ref(), &newcomer, twin_window);",
+        to: "let admission = match admit(known.as_ref(), &newcomer, twin_window) {
                 Admission::Replace => Admission::Twin,
                 other => other,
-            },",
+            };",
     },
     Mutant {
         name: "never-resume",
         file: "src/server/registry.rs",
-        from: "_ => admit(known.as_ref(), &newcomer, twin_window),",
-        to: "_ => match admit(known.as_ref(), &newcomer, twin_window) {
+        from: "let admission = admit(known.as_ref(), &newcomer, twin_window);",
+        to: "let admission = match admit(known.as_ref(), &newcomer, twin_window) {
                 Admission::Resume | Admission::Reset => Admission::Replace,
                 other => other,
-            },",
+            };",
     },
     Mutant {
         name: "never-twin",
         file: "src/server/registry.rs",
-        from: "_ => admit(known.as_ref(), &newcomer, twin_window),",
-        to: "_ => match admit(known.as_ref(), &newcomer, twin_window) {
+        from: "let admission = admit(known.as_ref(), &newcomer, twin_window);",
+        to: "let admission = match admit(known.as_ref(), &newcomer, twin_window) {
                 Admission::Twin => Admission::Replace,
                 other => other,
-            },",
+            };",
     },
     Mutant {
         name: "replaced-lines-stay-valid",
