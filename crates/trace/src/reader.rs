@@ -211,9 +211,6 @@ fn lines(from: impl Read, unfinished: bool, placeholders: Placeholders) -> Resul
 }
 
 fn record(line: usize, text: &str) -> Result<Record, TraceError> {
-    if let Some(record) = Record::read_as_usual(text) {
-        return Ok(record);
-    }
     json::read(text).map_err(|error| TraceError::NoRecord {
         line,
         what: error.to_string(),
