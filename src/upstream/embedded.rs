@@ -14,7 +14,7 @@ use crate::server::run_queue::enter;
 use rtm::AppId;
 use rtm::time::Time;
 use rtm::{CallKind, RtmCall};
-use runtime::clock::Clock;
+use runtime::clock::{Clock, Latest};
 
 use rtm::upstream::{ClientKey, EventSink, Upstream};
 use rtm_embedded::{ClientId, Output, RtmService, RtmServiceConfig};
@@ -30,6 +30,7 @@ pub struct EmbeddedUpstream {
 
 struct App {
     service: RtmService,
+    latest: Latest,
     clients: HashMap<ClientId, EventSink>,
     /// Buffer for the outputs of the next call.
     outputs: Vec<Output>,
@@ -69,12 +70,12 @@ impl EmbeddedUpstream {
     }
 
     fn tick(&self) {
-        let now = self.clock.now();
         // Sessions run after the release of the lock.
         let _run = enter();
         let mut apps = self.apps.lock();
         for app in apps.values_mut() {
             let mut out = Vec::new();
+            let now = app.latest.now(&self.clock);
             app.service.tick(now, &mut out);
             app.emit(&mut out);
         }
@@ -93,7 +94,8 @@ impl EmbeddedUpstream {
         let Some(app) = apps.get_mut(app) else { return };
         let before = app.service.deadline();
         let mut out = std::mem::take(&mut app.outputs);
-        act(app, self.clock.now(), &mut out);
+        let now = app.latest.now(&self.clock);
+        act(app, now, &mut out);
         app.emit(&mut out);
         app.outputs = out;
         if app.service.deadline() != before {
@@ -144,6 +146,7 @@ impl App {
     fn new(config: RtmServiceConfig) -> Self {
         Self {
             service: RtmService::new(config),
+            latest: Latest::default(),
             clients: HashMap::default(),
             outputs: Vec::new(),
         }

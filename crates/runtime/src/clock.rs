@@ -90,7 +90,7 @@ enum Held {
 
 /// Time of this thread's clocks, until the drop.
 #[derive(Debug)]
-#[must_use = "clocks go on when it is dropped"]
+#[must_use = "clocks continue when it is dropped"]
 pub struct Hold {
     /// Marker that keeps it on its thread.
     _thread: std::marker::PhantomData<*const ()>,
@@ -108,6 +108,24 @@ pub fn hold() -> Hold {
 impl Drop for Hold {
     fn drop(&mut self) {
         HELD.set(Held::No);
+    }
+}
+
+/// Latest time of a part that several threads run one after another. Held times of two threads differ, and a part must
+/// not see an earlier time than before.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Latest(Time);
+
+impl Latest {
+    /// Returns the current time, or the latest one if it is later.
+    pub fn now(&mut self, clock: &Clock) -> Time {
+        self.0 = self.0.max(clock.now());
+        self.0
+    }
+
+    /// Returns the latest time.
+    pub fn latest(&self) -> Time {
+        self.0
     }
 }
 
@@ -147,5 +165,17 @@ mod tests {
             drop(held);
         }
         assert_eq!(clock.now().as_millis(), 1_010);
+    }
+
+    #[test]
+    fn a_part_sees_no_earlier_time_in_another_thread() {
+        let (clock, mut latest) = (Clock::start(), Latest::default());
+        let _held = hold();
+        let early = clock.now();
+        std::thread::scope(|scope| {
+            scope.spawn(|| while latest.now(&clock) <= early {});
+        });
+        assert_eq!(clock.now(), early);
+        assert!(latest.now(&clock) > early);
     }
 }

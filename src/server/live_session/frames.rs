@@ -19,7 +19,7 @@ impl LiveSession {
         let context = LineContext {
             account: self.key.1.text(),
             channel: self.channel.as_ref(),
-            now: self.now,
+            now: self.time.latest(),
         };
         for text in effect.frames(&*socket.encoder, &self.wire, context) {
             self.taps.frame_out(id, &text, row);
@@ -40,7 +40,8 @@ impl LiveSession {
         if call.function != LOGIN {
             return self.log.call_answered(refusal);
         }
+        let now = self.time.now(&self.server.clock);
         let attempt = self.pending.get_mut(call.socket).map(|pending| &mut pending.attempt);
-        self.log.login_answered(self.server.clock.now(), attempt, refusal);
+        self.log.login_answered(now, attempt, refusal);
     }
 }

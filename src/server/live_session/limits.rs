@@ -19,7 +19,7 @@ impl LiveSession {
             Some(Limit::Messages) => None,
             _ => return,
         };
-        let (limits, now) = (self.message_limits, self.server.clock.now());
+        let (limits, now) = (self.message_limits, self.time.now(&self.server.clock));
         if let Err(limit) = self.server.rates.message(&limits, &self.key.0, channel, now) {
             self.server.metrics.limit_reached(limit);
             self.log.limited(limit.key());

@@ -43,7 +43,7 @@ impl LiveSession {
             if self.measures.open.capacity() == 0 {
                 self.measures.open.reserve_exact(1);
             }
-            self.measures.open.push((request, call.kind(), self.now));
+            self.measures.open.push((request, call.kind(), self.time.latest()));
         }
         if call.kind() == CallKind::SendMessage
             && let Some(channel) = &self.member_of
@@ -61,7 +61,7 @@ impl LiveSession {
         let open = &mut self.measures.open;
         if let Some(at) = open.iter().position(|(number, ..)| number == request) {
             let (_, kind, since) = open.swap_remove(at);
-            let took = self.now.since(since);
+            let took = self.time.latest().since(since);
             self.server.metrics.times.rtm_call(kind, result.is_err(), took);
         }
     }

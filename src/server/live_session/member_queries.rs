@@ -60,12 +60,12 @@ impl LiveSession {
     }
 
     /// Makes a call for another session.
-    pub(super) fn request_for(&mut self, asked: CallForOther) {
+    pub(super) fn request_for(&mut self, for_other: CallForOther) {
         let CallForOther {
             call,
             request,
             requester,
-        } = asked;
+        } = for_other;
         match self.for_others.begin(&requester, request) {
             Ok(request) => self.server.upstream.call(&self.client, request, call),
             Err(error) => {

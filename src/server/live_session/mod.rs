@@ -30,6 +30,7 @@ use rtm::time::Time;
 use rtm::upstream::{ClientKey, UpstreamEvent};
 use rtm::value::Text;
 use rtm::{ChannelId, GetMembersErr, JoinChannelErr};
+use runtime::clock::Latest;
 use tables::Tables;
 use tables::wire::Wire;
 
@@ -82,8 +83,8 @@ pub struct LiveSession {
     channel: Option<Text>,
     webhook_events: WebhookEvents,
     log: SessionLog,
-    /// Time of the current step.
-    now: Time,
+    /// Time of the latest step.
+    time: Latest,
     /// Time of all steps of the current recorded frame.
     moment: Option<Time>,
     measures: Measures,
@@ -152,7 +153,7 @@ impl LiveSession {
             later: VecDeque::new(),
             own_inbox,
             channel: None,
-            now: Time::default(),
+            time: Latest::default(),
             moment: None,
             measures: Measures::default(),
             group: None,
@@ -299,7 +300,7 @@ impl LiveSession {
     }
 
     fn fire_due(&mut self) {
-        let now = self.server.clock.now();
+        let now = self.time.now(&self.server.clock);
         while let Some(key) = self.session.take_due(now) {
             self.step(Input::Timer(key));
         }
@@ -310,8 +311,11 @@ impl LiveSession {
             return;
         }
         let mut effects = effects_buffer::take();
-        self.now = self.moment.unwrap_or_else(|| self.server.clock.now());
-        self.taps.input(self.now, &input);
+        let now = match self.moment {
+            Some(moment) => moment,
+            None => self.time.now(&self.server.clock),
+        };
+        self.taps.input(now, &input);
         self.span_input(&input);
         if matches!(input, Input::OfflineLines(_)) {
             self.in_mailbox_file = self.server.has_in_mailbox_file(&self.key);
@@ -319,7 +323,7 @@ impl LiveSession {
         self.replied(&input);
         let before = self.record.is_some().then(|| self.session.to_store());
         let begun = self.measures.begin();
-        self.session.step(self.now, input, &mut effects);
+        self.session.step(now, input, &mut effects);
         self.translated(begun);
         if let Some(before) = before {
             let to_store = self.session.to_store();
@@ -489,7 +493,8 @@ impl LiveSession {
             }
         }
         if !self.over {
-            self.taps.cut(self.server.clock.now());
+            let now = self.time.now(&self.server.clock);
+            self.taps.cut(now);
         }
         self.spans.end();
         let unfinished = self.session.unfinished();
@@ -505,7 +510,7 @@ impl LiveSession {
                 self.server.upstream.call(&self.client, 0, call);
             }
         }
-        let (now, ending) = (self.server.clock.now(), self.session.end_reason());
+        let (now, ending) = (self.time.now(&self.server.clock), self.session.end_reason());
         self.log.ends(now, ending, self.cut_off);
         self.webhook_events.ended(ending);
         self.leave_record();

@@ -360,10 +360,10 @@ impl LiveSession {
             (false, false, false) => Some(Attach::Resume),
         };
         // The recording has no earlier events, so a replay could not repeat the session.
-        self.taps.end_recording(self.server.clock.now());
+        let now = self.time.now(&self.server.clock);
+        self.taps.end_recording(now);
         let mut effects = Vec::new();
-        self.now = self.server.clock.now();
-        self.session.restore(self.now, record, how, &mut effects);
+        self.session.restore(now, record, how, &mut effects);
         for effect in effects {
             self.apply(effect);
         }

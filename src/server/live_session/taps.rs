@@ -80,7 +80,7 @@ impl LiveSession {
             // The drop of the recorder ends the stream.
             return;
         }
-        let now = self.server.clock.now();
+        let now = self.time.now(&self.server.clock);
         viewer.recorder.at(now);
         let profile = self.view.with_client(|client| client.profile.clone());
         let context = self.server.context(&self.key.0, &self.set, self.wire.clone());
@@ -101,7 +101,7 @@ impl LiveSession {
     /// last viewer has left meanwhile.
     pub(super) fn take_recorded(&mut self, frame: RecordedFrame) {
         let RecordedFrame { socket, text, items } = frame;
-        let now = self.server.clock.now();
+        let now = self.time.now(&self.server.clock);
         self.moment = Some(now);
         self.taps.each(|recorder| recorder.at(now));
         // Channel rates apply before the calls of the frame.
